@@ -36,7 +36,6 @@ Module- or session-scoped processes: start them with subprocess and register wit
 import contextlib
 import ctypes
 import fcntl
-import fnmatch
 import grp
 import hashlib
 import os
@@ -52,6 +51,8 @@ import time
 import weakref
 
 import pytest
+
+from allowed_skips import is_allowed_skip
 
 __all__ = ["BUILD", "KERNEL", "REPOSITORY", "TESTS", "outlives_test", "pid_namespace", "pids_in_pid_namespace", "wait_until"]
 
@@ -501,29 +502,6 @@ def nothing_left_behind(shared_directory):
 
 
 # ---- skips -------------------------------------------------------------------------------------------------------
-def allowed_skips():
-    """[(glob of the test, glob of the reason)] for this kernel, from allowed-skips/{any,MAJOR.MINOR,default}."""
-    version = f"{KERNEL[0]}.{KERNEL[1]}"
-    files = [TESTS / "allowed-skips" / "any", TESTS / "allowed-skips" / version]
-    if not files[1].exists():
-        files[1] = TESTS / "allowed-skips" / "default"
-    allowed = []
-    for file in files:
-        for line in file.read_text().splitlines():
-            if line.strip() and not line.startswith("#"):
-                test, separator, reason = line.partition(" | ")
-                if not separator:
-                    raise pytest.UsageError(f"{file}: not 'TEST | REASON': {line}")
-                allowed.append((test.strip(), reason.strip()))
-    return allowed
-
-
-def is_allowed_skip(nodeid, reason):
-    def glob(pattern):  # only * is special: the names of tests contain [ and ]
-        return fnmatch.translate("".join("[[]" if c == "[" else c for c in pattern))
-    return any(re.match(glob(t), nodeid) and re.match(glob(r), reason, re.S) for t, r in allowed_skips())
-
-
 def _fail_unlisted_skip(report):
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
