@@ -7,7 +7,7 @@
         assert "Read-only file system" in result.stderr
 
 cloche, bwrap   paths of the built programs: $CLOCHE_BUILD/cloche and /bwrap (default <repository>/build)
-user            every test below e2e/, attack/ and compat/ runs once per user, with ids [root] and [user]; the fixture is
+user            every test below e2e/, attack/, compat/ and vm/ runs once per user, with ids [root] and [user]; the fixture is
                 autouse. pytest started by root runs both: for [user] the whole process is that user for the length of
                 the test (effective ids and groups, so files which the test makes are the user's and programs which it
                 starts are the user's for good). Started by an ordinary user there is only [user]. user.name, user.uid,
@@ -60,8 +60,9 @@ TESTS = pathlib.Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
 BUILD = pathlib.Path(os.environ.get("CLOCHE_BUILD") or REPOSITORY / "build").resolve()
 KERNEL = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", platform.release()).groups())
-PER_USER = ("e2e", "attack", "compat")  # directories whose tests run once per user
+PER_USER = ("e2e", "attack", "compat", "vm")  # directories whose tests run once per user
 IS_ROOT = os.geteuid() == 0
+GRACE = float(os.environ.get("CLOCHE_GRACE", 10))  # seconds for what is dying anyway at the end of a test
 ALONE = bool(os.environ.get("CLOCHE_CHECK"))  # set by ./check, whose mount namespace is its own
 SANITIZER_REPORT = re.compile(
     r"ERROR: (Address|Leak|UndefinedBehavior)Sanitizer|AddressSanitizer:DEADLYSIGNAL|: runtime error: ")
@@ -440,7 +441,7 @@ def no_process_left(request):
 
     def left():
         return _reap_orphans() - request.node.children_before - _outliving
-    end = time.monotonic() + 10  # the kernel takes a pid namespace down after its first process is gone
+    end = time.monotonic() + GRACE  # the kernel takes a pid namespace down after its first process is gone
     while left() and time.monotonic() < end:
         time.sleep(0.02)
     remaining = left()
