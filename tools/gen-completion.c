@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the completions for bash, zsh and fish know of the option table. How they use it is written by hand, in
- * completions/cloche.{bash,zsh,fish}.in. Build time only.
+ * What the completions for bash, zsh and fish know of the option table. How they use it is written
+ * by hand, in completions/cloche.{bash,zsh,fish}.in. Build time only.
  *
- * bash and fish get the kinds of an option's arguments as words, e.g. "path dest"; a choice carries its words,
- * "choice:private|slave", and an argument that can only be given as --name=VALUE an asterisk, "*choice:json".
+ * bash and fish get the kinds of an option's arguments as words, e.g. "path dest"; a choice carries
+ * its words, "choice:private|slave", and an argument that can only be given as --name=VALUE an
+ * asterisk, "*choice:json".
  */
 #include <string.h>
 
@@ -12,16 +13,46 @@
 
 /* The kernel's capabilities (capabilities(7), 0 to 40, the last since Linux 5.9), without cap_. */
 static const char *const capabilities[] = {
-	"chown",	    "dac_override",  "dac_read_search", "fowner",
-	"fsetid",	    "kill",	     "setgid",		"setuid",
-	"setpcap",	    "linux_immutable", "net_bind_service", "net_broadcast",
-	"net_admin",	    "net_raw",	     "ipc_lock",	"ipc_owner",
-	"sys_module",	    "sys_rawio",     "sys_chroot",	"sys_ptrace",
-	"sys_pacct",	    "sys_admin",     "sys_boot",	"sys_nice",
-	"sys_resource",	    "sys_time",	     "sys_tty_config",	"mknod",
-	"lease",	    "audit_write",   "audit_control",	"setfcap",
-	"mac_override",	    "mac_admin",     "syslog",		"wake_alarm",
-	"block_suspend",    "audit_read",    "perfmon",		"bpf",
+	"chown",
+	"dac_override",
+	"dac_read_search",
+	"fowner",
+	"fsetid",
+	"kill",
+	"setgid",
+	"setuid",
+	"setpcap",
+	"linux_immutable",
+	"net_bind_service",
+	"net_broadcast",
+	"net_admin",
+	"net_raw",
+	"ipc_lock",
+	"ipc_owner",
+	"sys_module",
+	"sys_rawio",
+	"sys_chroot",
+	"sys_ptrace",
+	"sys_pacct",
+	"sys_admin",
+	"sys_boot",
+	"sys_nice",
+	"sys_resource",
+	"sys_time",
+	"sys_tty_config",
+	"mknod",
+	"lease",
+	"audit_write",
+	"audit_control",
+	"setfcap",
+	"mac_override",
+	"mac_admin",
+	"syslog",
+	"wake_alarm",
+	"block_suspend",
+	"audit_read",
+	"perfmon",
+	"bpf",
 	"checkpoint_restore",
 };
 
@@ -42,7 +73,8 @@ static void write_kinds(FILE *out, const struct option_row *row)
 	}
 }
 
-/* Writes @text with a backslash before each character of @special; a single quote closes, adds itself and reopens. */
+/* Writes @text with a backslash before each character of @special; a single quote closes, adds
+ * itself and reopens. */
 static void write_quoted(FILE *out, const char *text, const char *special)
 {
 	for (; *text; text++) {
@@ -99,7 +131,8 @@ void write_fish(FILE *out)
 	fputs("\tend\nend\n", out);
 }
 
-/* The zsh function that completes an argument of @kind; each is in completions/cloche.zsh.in or zsh's own. */
+/* The zsh function that completes an argument of @kind; each is in completions/cloche.zsh.in or
+ * zsh's own. */
 static const char *zsh_action(enum option_kind kind)
 {
 	switch (kind) {
@@ -150,7 +183,10 @@ void write_zsh(FILE *out)
 		const struct option_row *row = &rows[i];
 
 		fprintf(out, "\t'%s--%s%s[", row->arg_count > 0 && !row->is_optional ? "*" : "",
-			row->name, row->is_optional ? "=-" : row->arg_count == 1 ? "=" : "");
+			row->name,
+			row->is_optional      ? "=-"
+			: row->arg_count == 1 ? "="
+					      : "");
 		write_quoted(out, row->help, "\\:[]");
 		fputc(']', out);
 		for (int j = 0; j < row->arg_count; j++)

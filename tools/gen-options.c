@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * gen-options KIND [TEMPLATE]: prints one form of the option table on standard output. With TEMPLATE, prints that file
- * with its line @GENERATED@ replaced by the form; what is hand-written about a form stands in the template.
+ * gen-options KIND [TEMPLATE]: prints one form of the option table on standard output. With
+ * TEMPLATE, prints that file with its line @GENERATED@ replaced by the form; what is hand-written
+ * about a form stands in the template.
  *
  * Runs at build time, as the builder, on files of the source tree that it trusts.
  */
@@ -18,23 +19,18 @@ struct form {
 };
 
 static const struct form forms[] = {
-	{ "help", write_help },
-	{ "scdoc", write_scdoc },
-	{ "introspect", write_introspect },
-	{ "bash", write_bash },
-	{ "zsh", write_zsh },
-	{ "fish", write_fish },
-	{ "fuzz-dict", write_fuzz_dict },
-	{ "header", write_header },
+	{"help", write_help},		{"scdoc", write_scdoc},	  {"introspect", write_introspect},
+	{"bash", write_bash},		{"zsh", write_zsh},	  {"fish", write_fish},
+	{"fuzz-dict", write_fuzz_dict}, {"header", write_header},
 };
 
 const char *kind_name(enum option_kind kind)
 {
 	static const char *const names[] = {
-		[KIND_NONE] = "none",   [KIND_STRING] = "string", [KIND_PATH] = "path",
-		[KIND_DEST] = "dest",   [KIND_FD] = "fd",         [KIND_UID] = "uid",
-		[KIND_GID] = "gid",     [KIND_OCTAL] = "octal",   [KIND_SIZE] = "size",
-		[KIND_CAP] = "cap",     [KIND_ENV] = "env",       [KIND_LABEL] = "label",
+		[KIND_NONE] = "none",	  [KIND_STRING] = "string", [KIND_PATH] = "path",
+		[KIND_DEST] = "dest",	  [KIND_FD] = "fd",	    [KIND_UID] = "uid",
+		[KIND_GID] = "gid",	  [KIND_OCTAL] = "octal",   [KIND_SIZE] = "size",
+		[KIND_CAP] = "cap",	  [KIND_ENV] = "env",	    [KIND_LABEL] = "label",
 		[KIND_CHOICE] = "choice",
 	};
 
@@ -48,7 +44,8 @@ void write_usage(FILE *out, const struct option_row *row, const char *before, co
 			after, row->is_optional ? "]" : "");
 }
 
-/* Copies the template at @path to @out with @form in the marker's place; false without a marker or on a failure. */
+/* Copies the template at @path to @out with @form in the marker's place; false without a marker or
+ * on a failure. */
 static int expand_template(FILE *out, const struct form *form, const char *path)
 {
 	FILE *template = fopen(path, "re");
@@ -84,7 +81,8 @@ int main(int argc, char **argv)
 			form = &forms[i];
 	}
 	if (!form || argc > 3) {
-		fputs("usage: gen-options help|scdoc|introspect|bash|zsh|fish|fuzz-dict|header [TEMPLATE]\n",
+		fputs("usage: gen-options help|scdoc|introspect|bash|zsh|fish|fuzz-dict|header "
+		      "[TEMPLATE]\n",
 		      stderr);
 		return 2;
 	}

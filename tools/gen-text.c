@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The forms of the option table that people and programs read: --help, the manual page's OPTIONS, --introspect, the
- * fuzzer's dictionary, and the C header that carries help and JSON into the program. Build time only.
+ * The forms of the option table that people and programs read: --help, the manual page's OPTIONS,
+ * --introspect, the fuzzer's dictionary, and the C header that carries help and JSON into the
+ * program. Build time only.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -14,7 +15,8 @@
 #define HELP_COLUMN 33 /* where the texts begin */
 #define HELP_WIDTH 80
 
-/* Writes @text from column @column on, broken between words before HELP_WIDTH, later lines indented to HELP_COLUMN. */
+/* Writes @text from column @column on, broken between words before HELP_WIDTH, later lines indented
+ * to HELP_COLUMN. */
 static void write_wrapped(FILE *out, const char *text, int column)
 {
 	while (*text) {
@@ -79,8 +81,9 @@ static bool is_word(char c)
 }
 
 /*
- * Walks the markup of a man text: *bold* and _italic_ mark whole words, so an underscore or asterisk inside a word
- * (cap_) is a letter. @open and @close hold the marker that is open. Returns whether @text[@i] is a marker.
+ * Walks the markup of a man text: *bold* and _italic_ mark whole words, so an underscore or
+ * asterisk inside a word (cap_) is a letter. @open and @close hold the marker that is open. Returns
+ * whether @text[@i] is a marker.
  */
 static bool is_marker(const char *text, size_t i, char *open)
 {
@@ -170,7 +173,8 @@ static void write_json_row(FILE *out, const struct option_row *row)
 	write_json_string(out, row->since);
 	fputs(",\"args\":[", out);
 	for (int i = 0; i < row->arg_count; i++) {
-		fprintf(out, "%s{\"kind\":\"%s\",\"meta\":", i > 0 ? "," : "", kind_name(row->arg[i].kind));
+		fprintf(out, "%s{\"kind\":\"%s\",\"meta\":", i > 0 ? "," : "",
+			kind_name(row->arg[i].kind));
 		write_json_string(out, row->arg[i].meta);
 		fputc('}', out);
 	}
@@ -199,10 +203,10 @@ void write_fuzz_dict(FILE *out)
 {
 	/* Values at the edges of the parser's kinds. */
 	static const char *const values[] = {
-		"--",	      "=",	    "\\x00",	   "-1",       "0x10",	   "0777",
-		"07777",      "010000",	    "2147483647",  "64M",      "2G",	   "18446744073709551615",
-		"4294967294", "4294967295", "cap_net_raw", "ALL",      "net_raw",  "json",
-		"private",    "slave",	    "bwrap",	   "/",	       "..",	   "/proc/self/exe",
+		"--",	      "=",	    "\\x00",	   "-1",  "0x10",    "0777",
+		"07777",      "010000",	    "2147483647",  "64M", "2G",	     "18446744073709551615",
+		"4294967294", "4294967295", "cap_net_raw", "ALL", "net_raw", "json",
+		"private",    "slave",	    "bwrap",	   "/",	  "..",	     "/proc/self/exe",
 	};
 	size_t count = 0;
 	const struct option_row *rows = option_rows(&count);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The option table as data: names, arguments and texts of options.def, without the parser's setters, so that the
- * generator of help, manual page and completions links nothing but this file. Constant data, no privileges.
+ * The option table as data: names, arguments and texts of options.def, without the parser's
+ * setters, so that the generator of help, manual page and completions links nothing but this file.
+ * Constant data, no privileges.
  */
 #include "spec/option.h"
 
 static const struct option_row rows[] = {
 #define OPTION(name, group, since, args, setter, param, help, man)                                 \
-	{ name, GROUP_##group, since, args, help, man },
+	{name, GROUP_##group, since, args, help, man},
 #include "spec/options.def"
 #undef OPTION
 };

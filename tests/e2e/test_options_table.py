@@ -105,11 +105,6 @@ def test_completion_syntax(run, argv):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_completion_bash_shellcheck(run):
-    result = run(["shellcheck", BASH])
-    assert (result.returncode, result.stdout) == (0, "")
-
-
 # ---- completions: bash -------------------------------------------------------------------------------------------
 BASH_SCRIPT = r"""
 source "$1"; shift
