@@ -22,9 +22,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int outcome(int result)
+static int outcome(int result, const char *success)
 {
-	puts(result < 0 ? strerror(errno) : "it worked");
+	puts(result < 0 ? strerror(errno) : success);
 	return result < 0;
 }
 
@@ -72,11 +72,11 @@ static int list_interfaces(void)
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "write") == 0)
-		return outcome(open(argv[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+		return outcome(open(argv[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0644), "written");
 	if (argc == 3 && strcmp(argv[1], "find") == 0)
-		return outcome(access(argv[2], F_OK));
+		return outcome(access(argv[2], F_OK), "found");
 	if (argc == 3 && strcmp(argv[1], "connect") == 0)
-		return outcome(connect_to(argv[2]));
+		return outcome(connect_to(argv[2]), "connected");
 	if (argc == 2 && strcmp(argv[1], "listen") == 0)
 		return listen_on_loopback() < 0;
 	if (argc == 2 && strcmp(argv[1], "interfaces") == 0)
