@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Descriptors. Everything here but fd_read_all() may run between clone and exec.
+ */
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+/*
+ * Something open that is good for nothing: it occupies a number below 3 so that nothing of ours lands there, leads
+ * nowhere, and needs no file system.
+ */
+static int open_placeholder(void)
+{
+	return epoll_create1(EPOLL_CLOEXEC);
+}
+
+int fd_write_all(int fd, const void *data, size_t size)
+{
+	const char *rest = data;
+
+	while (size) {
+		ssize_t written = write(fd, rest, size);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		rest += written;
+		size -= (size_t)written;
+	}
+	return 0;
+}
+
+int fd_read_all(int fd, size_t max, char **ret_data, size_t *ret_size)
+{
+	_free_ char *data = NULL;
+	size_t size = 0, room = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		if (room - size < 2) {
+			char *larger;
+
+			room = room ? room * 2 : 4096;
+			larger = realloc(data, room);
+			if (!larger)
+				return -ENOMEM;
+			data = larger;
+		}
+		got = read(fd, data + size, room - size - 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		size += (size_t)got;
+		if (size > max)
+			return -E2BIG;
+	}
+	data[size] = '\0';
+	*ret_data = take_ptr(data);
+	*ret_size = size;
+	return 0;
+}
+
+int fd_copy(int from, int to)
+{
+	char chunk[16384];
+
+	for (;;) {
+		ssize_t got = read(from, chunk, sizeof(chunk));
+		int r;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return 0;
+		r = fd_write_all(to, chunk, (size_t)got);
+		if (r < 0)
+			return r;
+	}
+}
+
+int fd_write_file(int dir_fd, const char *path, const char *text)
+{
+	_close_ int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	size_t length = __builtin_strlen(text);
+	ssize_t written;
+
+	if (fd < 0)
+		return -errno;
+	written = write(fd, text, length);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == length ? 0 : -EIO;
+}
+
+static void sort_numbers(int *numbers, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t j = i; j > 0 && numbers[j] < numbers[j - 1]; j--) {
+			int other = numbers[j];
+
+			numbers[j] = numbers[j - 1];
+			numbers[j - 1] = other;
+		}
+}
+
+int fd_close_except(int *keep, size_t count)
+{
+	unsigned first = 3;
+
+	sort_numbers(keep, count);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < (int)first)
+			continue;
+		if ((unsigned)keep[i] > first && close_range(first, (unsigned)keep[i] - 1, 0) < 0)
+			return -errno;
+		first = (unsigned)keep[i] + 1;
+	}
+	return close_range(first, UINT_MAX, 0) < 0 ? -errno : 0;
+}
+
+int fd_hold_stdio(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* The lowest free number is this one, since those below are open by now. */
+		if (open_placeholder() < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+void fd_release(int fd)
+{
+	if (fd > 2) {
+		(void)close(fd);
+		return;
+	}
+	if (fd >= 0) {
+		_close_ int placeholder = open_placeholder();
+
+		if (placeholder >= 0)
+			(void)dup3(placeholder, fd, O_CLOEXEC);
+	}
+}
+
+bool fd_same_file(int first, int second)
+{
+	struct stat a, b;
+
+	return fstat(first, &a) == 0 && fstat(second, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+bool fd_on_filesystem(int fd, uint32_t magic)
+{
+	struct statfs info;
+
+	return fstatfs(fd, &info) == 0 && (uint32_t)info.f_type == magic;
+}

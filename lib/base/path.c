@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Path names inside a root directory. The walk keeps two things: a descriptor of the directory it has come to, and
+ * that directory's path from the root, free of links. ".." drops the last name and walks the path anew, instead of
+ * opening "..", which would leave the root if somebody moved the directory meanwhile.
+ */
+#include "base/path.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+#define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS, path_resolution(7) */
+#define RESOLVE_INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+#define PROC_ROOT_INODE 1
+
+struct walk {
+	int root_fd;
+	const struct path_policy *policy;
+	bool follow_last;
+	int dir_fd;          /* where we are; owned */
+	char done[PATH_MAX]; /* path of dir_fd from the root: "" or "/a/b" */
+	char rest[PATH_MAX]; /* what is still to be walked */
+	int links;           /* symbolic links followed so far */
+};
+
+void path_place_close(struct path_place *place)
+{
+	close_pointer(&place->fd);
+	close_pointer(&place->dir_fd);
+	place->fd = place->dir_fd = -EBADF;
+}
+
+static int open_link_free(int dir_fd, const char *name)
+{
+	return openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Takes @fd as the directory we are in. */
+static void walk_enter(struct walk *walk, int fd)
+{
+	close_pointer(&walk->dir_fd);
+	walk->dir_fd = fd;
+}
+
+static int walk_to_root(struct walk *walk)
+{
+	int fd = fcntl(walk->root_fd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return -errno;
+	walk_enter(walk, fd);
+	walk->done[0] = '\0';
+	return 0;
+}
+
+/* Cuts the next name off walk->rest into @name; false at the end. */
+static int next_name(struct walk *walk, char name[NAME_MAX + 1])
+{
+	char *start = walk->rest + strspn(walk->rest, "/");
+	size_t length = strcspn(start, "/");
+
+	if (length > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(name, start, length);
+	name[length] = '\0';
+	memmove(walk->rest, start + length, strlen(start + length) + 1);
+	return length > 0;
+}
+
+static bool at_last_name(const struct walk *walk)
+{
+	return walk->rest[strspn(walk->rest, "/")] == '\0';
+}
+
+/* "..": from the root again, by names that were no links when we came this way. */
+static int walk_up(struct walk *walk)
+{
+	char path[PATH_MAX];
+	char *slash = strrchr(walk->done, '/');
+	int r;
+
+	if (slash)
+		*slash = '\0';
+	str_copy(path, sizeof(path), walk->done);
+	r = walk_to_root(walk);
+	if (r < 0)
+		return r;
+	for (char *name = strtok_r(path, "/", &slash); name; name = strtok_r(NULL, "/", &slash)) {
+		int fd = open_link_free(walk->dir_fd, name);
+
+		if (fd < 0)
+			return -errno;
+		walk_enter(walk, fd);
+		strcat(strcat(walk->done, "/"), name);
+	}
+	return 0;
+}
+
+/*
+ * Links of procfs below a process's directory jump to objects, not to paths. Only those in its root directory
+ * ("self", "mounts") are ordinary.
+ */
+static bool is_magic_link(int dir_fd, int link_fd)
+{
+	struct stat info;
+
+	return fd_on_filesystem(link_fd, PROC_SUPER_MAGIC) &&
+	       !(fstat(dir_fd, &info) == 0 && info.st_ino == PROC_ROOT_INODE);
+}
+
+/* Puts the target of the link @fd in front of what is still to be walked. */
+static int walk_link(struct walk *walk, int fd)
+{
+	char target[PATH_MAX];
+	ssize_t length;
+	size_t rest = strlen(walk->rest);
+
+	if (++walk->links > MAX_LINKS || is_magic_link(walk->dir_fd, fd))
+		return -ELOOP;
+	length = readlinkat(fd, "", target, sizeof(target));
+	if (length < 0)
+		return -errno;
+	if ((size_t)length + 1 + rest >= sizeof(walk->rest))
+		return -ENAMETOOLONG;
+	memmove(walk->rest + length + 1, walk->rest, rest + 1);
+	memcpy(walk->rest, target, (size_t)length);
+	walk->rest[length] = '/';
+	return target[0] == '/' ? walk_to_root(walk) : 0;
+}
+
+static int permit(const struct path_policy *policy, int dir_fd)
+{
+	return policy->permit ? policy->permit(policy->context, dir_fd) : 0;
+}
+
+/* A missing directory on the way. */
+static int walk_create(struct walk *walk, const char *name)
+{
+	int fd, r;
+
+	if (!walk->policy)
+		return -ENOENT;
+	r = permit(walk->policy, walk->dir_fd);
+	if (r < 0)
+		return r;
+	if (mkdirat(walk->dir_fd, name, walk->policy->parent_mode) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open_link_free(walk->dir_fd, name);
+	return fd < 0 ? -errno : fd;
+}
+
+/* One name that is neither "." nor "..". 1: *@ret_place is filled, 0: go on, -errno. */
+static int walk_name(struct walk *walk, const char *name, struct path_place *ret_place)
+{
+	_close_ int fd = open_link_free(walk->dir_fd, name);
+	bool last = at_last_name(walk);
+	struct stat info = { 0 };
+
+	if (fd < 0 && errno != ENOENT)
+		return -errno;
+	if (fd >= 0 && fstat(fd, &info) < 0)
+		return -errno;
+	if (fd >= 0 && S_ISLNK(info.st_mode) && (!last || walk->follow_last))
+		return walk_link(walk, fd);
+	if (last) {
+		str_copy(ret_place->name, sizeof(ret_place->name), name);
+		ret_place->fd = take_fd(&fd);
+		ret_place->dir_fd = take_fd(&walk->dir_fd);
+		return 1;
+	}
+	if (fd < 0) {
+		fd = walk_create(walk, name);
+		if (fd < 0)
+			return fd;
+	} else if (!S_ISDIR(info.st_mode)) {
+		return -ENOTDIR;
+	}
+	if (strlen(walk->done) + strlen(name) + 2 > sizeof(walk->done))
+		return -ENAMETOOLONG;
+	strcat(strcat(walk->done, "/"), name);
+	walk_enter(walk, take_fd(&fd));
+	return 0;
+}
+
+static int walk_path(struct walk *walk, const char *path, struct path_place *ret_place)
+{
+	char name[NAME_MAX + 1];
+	int r;
+
+	if (strlen(path) >= sizeof(walk->rest))
+		return -ENAMETOOLONG;
+	str_copy(walk->rest, sizeof(walk->rest), path);
+	r = walk_to_root(walk);
+	while (r == 0) {
+		r = next_name(walk, name);
+		if (r < 0)
+			break;
+		if (r == 0) { /* the path ends in a directory we are in: the root, or after ".." or "." */
+			ret_place->name[0] = '\0';
+			ret_place->fd = fcntl(walk->dir_fd, F_DUPFD_CLOEXEC, 3);
+			ret_place->dir_fd = take_fd(&walk->dir_fd);
+			return ret_place->fd < 0 ? -errno : 0;
+		}
+		if (strcmp(name, ".") == 0)
+			r = 0;
+		else if (strcmp(name, "..") == 0)
+			r = walk_up(walk);
+		else
+			r = walk_name(walk, name, ret_place);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int find(int root_fd, const char *path, const struct path_policy *policy, bool follow_last,
+		struct path_place *ret_place)
+{
+	struct walk walk = {
+		.root_fd = root_fd, .policy = policy, .follow_last = follow_last, .dir_fd = -EBADF
+	};
+	int r = walk_path(&walk, path, ret_place);
+
+	close_pointer(&walk.dir_fd);
+	if (r < 0)
+		path_place_close(ret_place);
+	return r;
+}
+
+int path_find(int root_fd, const char *path, const struct path_policy *policy, struct path_place *ret_place)
+{
+	return find(root_fd, path, policy, true, ret_place);
+}
+
+int path_find_nofollow(int root_fd, const char *path, const struct path_policy *policy,
+		       struct path_place *ret_place)
+{
+	return find(root_fd, path, policy, false, ret_place);
+}
+
+/*
+ * openat2 is missing (ENOSYS), forbidden by an outer filter (EPERM), or gave up because something was renamed or
+ * mounted while it resolved ".." (EAGAIN, openat2(2)).
+ */
+static bool walk_can_help(int errnum)
+{
+	return errnum == ENOSYS || errnum == EPERM || errnum == EAGAIN;
+}
+
+int path_open(int root_fd, const char *path, int flags)
+{
+	_place_ struct path_place place = PATH_PLACE_INIT;
+	int fd = sys_openat2(root_fd, path, (uint64_t)(flags | O_CLOEXEC), RESOLVE_INSIDE);
+	int r;
+
+	if (fd >= 0)
+		return fd;
+	if (!walk_can_help(errno))
+		return -errno;
+	r = path_find(root_fd, path, NULL, &place);
+	if (r < 0)
+		return r;
+	if (place.fd < 0)
+		return -ENOENT;
+	if (flags & O_PATH) {
+		struct stat info;
+
+		if ((flags & O_DIRECTORY) && (fstat(place.fd, &info) < 0 || !S_ISDIR(info.st_mode)))
+			return -ENOTDIR;
+		return take_fd(&place.fd);
+	}
+	fd = openat(place.dir_fd, place.name[0] ? place.name : ".", flags | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Creates what is missing at @place; leaves what somebody else made there meanwhile. */
+static int make_entry(const struct path_place *place, mode_t type_and_mode, const struct path_policy *policy)
+{
+	mode_t mode = type_and_mode & 07777;
+	int fd, r;
+
+	r = permit(policy, place->dir_fd);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(type_and_mode)) {
+		if (mkdirat(place->dir_fd, place->name, mode) < 0 && errno != EEXIST)
+			return -errno;
+	} else {
+		fd = openat(place->dir_fd, place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    mode);
+		if (fd < 0 && errno != EEXIST)
+			return -errno;
+		close_pointer(&fd);
+	}
+	fd = open_link_free(place->dir_fd, place->name);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * The usual case, a missing entry of a directory that exists, in three calls. -EAGAIN where the walk has to look:
+ * openat2 is missing, a parent is missing, the entry is a link.
+ */
+static int make_quickly(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy)
+{
+	_place_ struct path_place place = PATH_PLACE_INIT;
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	struct stat info;
+	int fd;
+
+	if (!slash || slash == path || strlen(path) >= sizeof(parent) || strlen(slash + 1) > NAME_MAX ||
+	    slash[1] == '\0' || strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
+		return -EAGAIN;
+	str_copy(parent, (size_t)(slash - path) + 1, path);
+	str_copy(place.name, sizeof(place.name), slash + 1);
+	place.dir_fd = sys_openat2(root_fd, parent, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_INSIDE);
+	if (place.dir_fd < 0)
+		return -EAGAIN;
+	if (permit(policy, place.dir_fd) < 0) /* the entry may be a link to where it is allowed */
+		return -EAGAIN;
+	fd = make_entry(&place, type_and_mode, policy);
+	if (fd >= 0 && (fstat(fd, &info) < 0 || S_ISLNK(info.st_mode))) {
+		(void)close(fd);
+		return -EAGAIN;
+	}
+	return fd;
+}
+
+int path_make(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy)
+{
+	_place_ struct path_place place = PATH_PLACE_INIT;
+	int fd = sys_openat2(root_fd, path, O_PATH | O_CLOEXEC, RESOLVE_INSIDE);
+	int r;
+
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOENT && !walk_can_help(errno))
+		return -errno;
+	if (errno == ENOENT) {
+		fd = make_quickly(root_fd, path, type_and_mode, policy);
+		if (fd != -EAGAIN)
+			return fd;
+	}
+	r = path_find(root_fd, path, policy, &place);
+	if (r < 0)
+		return r;
+	return place.fd >= 0 ? take_fd(&place.fd) : make_entry(&place, type_and_mode, policy);
+}
+
+bool path_is_root(const char *path)
+{
+	char name[4];
+
+	while (*path) {
+		size_t length;
+
+		path += strspn(path, "/");
+		length = strcspn(path, "/");
+		if (length > 2)
+			return false;
+		memcpy(name, path, length);
+		name[length] = '\0';
+		if (strcmp(name, "") != 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+			return false;
+		path += length;
+	}
+	return true;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The child: the fixed list of steps, top to bottom, from clone to exec. It is pid 1 of the sandbox (or, as bubblewrap
+ * without a pid namespace, already the process that becomes COMMAND).
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "enter/enter.h"
+#include "spec/report.h"
+#include "watch/init.h"
+
+void child_warn(const struct enter *enter, const struct cloche_error *err)
+{
+	report_message(enter->plan->spec, err, REPORT_WARNING);
+}
+
+void child_fail(const struct enter *enter, const struct cloche_error *err)
+{
+	/* One write below PIPE_BUF is whole or nothing; if nobody reads, nobody wants to know. */
+	ignore(write(enter->error_fd, err, sizeof(*err)));
+	_exit(enter->plan->personality->status_setup);
+}
+
+/*
+ * The supervisor's death ends us from here on. It may have died before prctl(2): its pidfd, opened before clone, tells.
+ */
+static int watch_supervisor(const struct enter *enter, struct cloche_error *err)
+{
+	struct pollfd supervisor = { .fd = enter->supervisor_pidfd, .events = POLLIN };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || poll(&supervisor, 1, 0) != 0)
+		return error_set(err, ERROR_PARENT_GONE, 0, NULL);
+	return 0;
+}
+
+/* Waits until @fd is readable or closed. The supervisor's death ends the wait by the signal. */
+static void wait_for_fd(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+		;
+	ignore(read(fd, &byte, 1));
+}
+
+static int open_host_proc(struct enter *enter, struct cloche_error *err)
+{
+	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_set(err, ERROR_OPEN_PROC, errno, NULL);
+	enter->mounts.host_proc_fd = fd;
+	/* A directory that merely looks like procfs could lead our writes elsewhere. */
+	return fd_on_filesystem(fd, PROC_SUPER_MAGIC) ? 0 : error_set(err, ERROR_NOT_PROCFS, 0, "/proc");
+}
+
+/* A program that opens a thousand sources needs more descriptors than the usual soft limit. */
+static void raise_fd_limit(struct enter *enter)
+{
+	size_t needed = enter->plan->op_count + enter->plan->spec->layer_count + 64;
+	struct rlimit limit;
+
+	if (needed < 512 || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	enter->soft_fd_limit = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int enter_ids(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	int r = open_host_proc(enter, err);
+
+	if (r < 0)
+		return r;
+	if (plan->spec->userns_block_fd.fd >= 0)
+		wait_for_fd(plan->spec->userns_block_fd.fd);
+	if (plan->writes_id_maps)
+		r = userns_write_maps(enter, err);
+	if (r == 0 && plan->sets_ids &&
+	    (setresgid(plan->inner_gid, plan->inner_gid, plan->inner_gid) < 0 ||
+	     setresuid(plan->inner_uid, plan->inner_uid, plan->inner_uid) < 0))
+		r = error_set(err, ERROR_SET_IDS, errno, NULL);
+	if (r == 0 && plan->max_userns >= 0)
+		r = userns_limit(enter, err);
+	return r;
+}
+
+static int set_hostname(const struct plan *plan, struct cloche_error *err)
+{
+	const struct spec_string *name = &plan->spec->hostname;
+
+	if (!name->text || sethostname(name->text, strlen(name->text)) == 0)
+		return 0;
+	err->use = name->use;
+	return error_set(err, ERROR_HOSTNAME, errno, name->text);
+}
+
+static int build_root(struct enter *enter, struct cloche_error *err)
+{
+	const char *label = enter->plan->spec->file_label.text;
+	int r = 0;
+
+	err->stage = STAGE_SOURCES;
+	raise_fd_limit(enter);
+	(void)umask(0); /* modes are as the options say */
+	if (label)
+		r = label_set(enter, "fscreate", label, err);
+	if (r == 0)
+		r = root_prepare(enter, err);
+	if (r == 0)
+		r = mount_all(enter, err);
+	if (r == 0 && label)
+		r = label_set(enter, "fscreate", "", err);
+	return r == 0 ? root_switch(enter, err) : r;
+}
+
+static int switch_userns(const struct plan *plan, struct cloche_error *err)
+{
+	const struct spec_fd *userns2 = &plan->spec->userns2_fd;
+
+	if (userns2->fd < 0 || setns(userns2->fd, CLONE_NEWUSER) == 0)
+		return 0;
+	err->use = userns2->use;
+	return error_set(err, ERROR_JOIN_USERNS2, errno, NULL);
+}
+
+static int set_up(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	int r;
+
+	r = watch_supervisor(enter, err); /* first: from here on our life depends on it */
+	if (r < 0)
+		return r;
+	if (enter->go_fd >= 0)
+		wait_for_fd(enter->go_fd); /* the supervisor reports our namespaces while we are sure to live */
+	err->stage = STAGE_IDS;
+	r = enter_ids(enter, err); /* before the first file is created: unmapped ids cannot own one */
+	if (r < 0)
+		return r;
+	err->stage = STAGE_NETWORK;
+	r = plan->brings_up_lo ? network_up(err) : 0;
+	if (r == 0)
+		r = set_hostname(plan, err);
+	if (r == 0)
+		r = build_root(enter, err);
+	if (r == 0)
+		r = switch_userns(plan, err); /* after the mounts, which need the capabilities of the first one */
+	if (r == 0)
+		r = workload_enter_cwd(enter, err);
+	if (r < 0)
+		return r;
+	err->stage = STAGE_EXEC;
+	if (plan->spec->block_fd.fd >= 0)
+		wait_for_fd(plan->spec->block_fd.fd);
+	return 0;
+}
+
+void child_main(struct enter *enter)
+{
+	struct cloche_error err = ERROR_INIT;
+
+	err.stage = STAGE_START;
+	if (set_up(enter, &err) < 0)
+		child_fail(enter, &err);
+	if (enter->plan->has_init)
+		init_main(enter);
+	/* Bubblewrap's supervisor may die without COMMAND; ours may not. */
+	if (!enter->plan->ends_together && !enter->plan->die_with_parent)
+		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	(void)workload_run(enter, &err);
+	child_fail(enter, &err);
+}

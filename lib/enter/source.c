@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Sources of binds and overlays. They are opened by path in the child, in its copy of the mount namespace: a descriptor
+ * opened in the supervisor's cannot be cloned here (EINVAL). All of them are opened before anything is attached, so no
+ * destination can get in the way of a source, and paths that climb to "/" by ".." still mean the host's.
+ *
+ * What a source leads to is the caller's say: paths are followed as its user would. Under our own name, magic links of
+ * procfs are refused, since they lead where no path does.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "enter/enter.h"
+
+int source_clone(int fd, bool recursive, uint64_t attributes, bool private_mounts)
+{
+	struct mount_attr attr = { .attr_set = attributes, .propagation = private_mounts ? MS_PRIVATE : 0 };
+	_close_ int tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+						     (recursive ? AT_RECURSIVE : 0));
+
+	if (tree < 0)
+		return -errno;
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+		return -errno;
+	return take_fd(&tree);
+}
+
+/* ---- flags ---- */
+
+/* Undoes the \ooo escapes of mountinfo in place. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	while (*text) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
+			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
+			text += 4;
+		} else {
+			*out++ = *text++;
+		}
+	}
+	*out = '\0';
+}
+
+/* The fifth field of a mountinfo line is the mount point (proc_pid_mountinfo(5)). */
+static char *mount_point(char *line)
+{
+	for (int field = 0; field < 4; field++) {
+		line = strchr(line, ' ');
+		if (!line)
+			return NULL;
+		line++;
+	}
+	line[strcspn(line, " ")] = '\0';
+	unescape(line);
+	return line;
+}
+
+/* Sets the flags of the mount at @path below @tree; a refusal is an error that names it, or a warning. */
+static int set_submount_flags(const struct enter *enter, int tree, const char *path, struct mount_attr *attr,
+			      struct cloche_error *err)
+{
+	const char *relative = path + strspn(path, "/");
+	struct cloche_error warning = ERROR_INIT;
+
+	if (mount_setattr(tree, relative, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, attr, sizeof(*attr)) == 0)
+		return 0;
+	/* Not a mount point of this tree: something is mounted over it, or it is unbindable. */
+	if (errno == EINVAL || errno == ENOENT)
+		return 0;
+	if (!spec_flag(enter->plan->spec, FLAG_NOT_A_BOUNDARY)) {
+		error_set_hint(err, HINT_NOT_A_BOUNDARY);
+		return error_set(err, ERROR_SUBMOUNT_FLAGS, errno, path);
+	}
+	warning.use = err->use;
+	(void)error_set(&warning, ERROR_SUBMOUNT_FLAGS, errno, path);
+	child_warn(enter, &warning);
+	return 0;
+}
+
+/* Calls set_submount_flags() for each mount of the host's table that lies below the host path @base. */
+static int set_all_submount_flags(const struct enter *enter, int tree, const char *base, struct mount_attr *attr,
+				  struct cloche_error *err)
+{
+	_close_ int fd = openat(enter->mounts.host_proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	char buf[3 * PATH_MAX];
+	size_t used = 0, base_length = strlen(base);
+	ssize_t got;
+
+	if (base_length == 1)
+		base_length = 0; /* "/" is above everything */
+	if (fd < 0)
+		return error_set(err, ERROR_OPEN_PROC, errno, "self/mountinfo");
+	while ((got = read(fd, buf + used, sizeof(buf) - 1 - used)) > 0) {
+		char *line = buf, *end;
+
+		used += (size_t)got;
+		buf[used] = '\0';
+		while ((end = strchr(line, '\n'))) {
+			const char *point;
+			int r = 0;
+
+			*end = '\0';
+			point = mount_point(line);
+			if (point && strncmp(point, base, base_length) == 0 && point[base_length] == '/' &&
+			    point[base_length + 1])
+				r = set_submount_flags(enter, tree, point + base_length, attr, err);
+			if (r < 0)
+				return r;
+			line = end + 1;
+		}
+		used -= (size_t)(line - buf);
+		memmove(buf, line, used);
+	}
+	return got < 0 ? error_set(err, ERROR_OPEN_PROC, errno, "self/mountinfo") : 0;
+}
+
+/* The path of @fd as procfs tells it; "" where it cannot. */
+static void path_of(const struct enter *enter, int fd, char path[PATH_MAX])
+{
+	char link[STR_FD_PATH_SIZE];
+	ssize_t length = readlinkat(enter->mounts.host_proc_fd, str_fd_path(link, fd) + strlen("/proc/"), path,
+				    PATH_MAX - 1);
+
+	path[length > 0 ? length : 0] = '\0';
+}
+
+int source_set_flags(const struct enter *enter, int tree, const char *path, uint64_t attributes,
+		     struct cloche_error *err)
+{
+	struct mount_attr attr = {
+		.attr_set = attributes,
+		.propagation = enter->plan->private_mounts ? MS_PRIVATE : 0,
+	};
+	char real_path[PATH_MAX];
+	_close_ int fd = -EBADF;
+
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) == 0)
+		return 0;
+	if (errno == ENOSYS) {
+		error_set_hint(err, HINT_KERNEL_OLD);
+		return error_set(err, ERROR_KERNEL_TOO_OLD, 0, "mount_setattr");
+	}
+	/* All or nothing did not work: one by one, to find out which mount refuses. */
+	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_set(err, ERROR_MOUNT_FLAGS, errno, path);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_SOURCE, errno, path);
+	path_of(enter, fd, real_path);
+	return set_all_submount_flags(enter, tree, real_path, &attr, err);
+}
+
+/* ---- opening ---- */
+
+static int source_error(const struct enter *enter, const char *path, int errnum, struct cloche_error *err)
+{
+	if (errnum == ENOSYS) {
+		error_set_hint(err, HINT_KERNEL_OLD);
+		return error_set(err, ERROR_KERNEL_TOO_OLD, 0, "open_tree");
+	}
+	if (errnum == ENOENT)
+		error_set_hint(err, HINT_MISSING_SOURCE);
+	if (errnum == EACCES && enter->facts->uid == 0)
+		error_set_hint(err, HINT_ROOT_OTHER_FILES);
+	if (errnum == ENOSPC)
+		error_set_hint(err, HINT_MOUNT_LIMIT);
+	if (errnum == EMFILE)
+		error_set_hint(err, HINT_FD_LIMIT);
+	return error_set(err, ERROR_SOURCE, errnum, path);
+}
+
+/* Opens @path O_PATH without passing through magic links. fd or -errno; -ELOOP for one. */
+static int open_without_magic(const char *path)
+{
+	int fd = sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
+	_close_ int root = -EBADF, start = -EBADF;
+	char cwd[PATH_MAX], absolute[2 * PATH_MAX];
+	struct str_buf text = { .data = absolute, .size = sizeof(absolute) };
+
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	if (path[0] != '/') {
+		if (!getcwd(cwd, sizeof(cwd)))
+			return -errno;
+		str_add(&text, cwd);
+		str_add_char(&text, '/');
+	}
+	str_add(&text, path);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -errno : path_open(root, absolute, O_PATH);
+}
+
+/*
+ * Opens the file that the descriptor @fd refers to by its path, in this mount namespace, and makes sure that it is the
+ * same file. O_PATH fd or -errno with @err filled.
+ */
+static int reopen_fd(const struct enter *enter, int fd, struct cloche_error *err)
+{
+	char path[PATH_MAX], number[12];
+	struct str_buf text = { .data = number, .size = sizeof(number) };
+	_close_ int reopened = -EBADF;
+
+	str_add_number(&text, (uint64_t)fd);
+	if (fcntl(fd, F_GETFD) < 0)
+		return error_set(err, ERROR_SOURCE_FD, errno, number);
+	path_of(enter, fd, path);
+	if (path[0] != '/')
+		return error_set(err, ERROR_SOURCE_FD, ENOENT, number);
+	reopened = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (reopened < 0)
+		return error_set(err, ERROR_SOURCE, errno, path);
+	if (!fd_same_file(fd, reopened))
+		return error_set_detail(err, ERROR_SOURCE_RACE, 0, path, number);
+	return take_fd(&reopened);
+}
+
+/*
+ * open_tree() refuses a file of the supervisor's mount namespace, which a path through /proc/self/fd leads to. Callers
+ * of bubblewrap use such paths: find the real one.
+ */
+static int open_tree_through_fd(const struct enter *enter, const char *path, struct cloche_error *err)
+{
+	_close_ int foreign = open(path, O_PATH | O_CLOEXEC);
+	_close_ int fd = -EBADF;
+	int tree;
+
+	if (foreign < 0)
+		return error_set(err, ERROR_SOURCE, errno, path);
+	fd = reopen_fd(enter, foreign, err);
+	if (fd < 0)
+		return fd;
+	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	return tree < 0 ? source_error(enter, path, errno, err) : tree;
+}
+
+static int open_bind_path(const struct enter *enter, const char *path, struct cloche_error *err)
+{
+	const int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+	_close_ int fd = -EBADF;
+	int tree;
+
+	if (!enter->plan->personality->refuses_magic_links) {
+		tree = open_tree(AT_FDCWD, path, flags);
+		if (tree < 0 && errno == EINVAL)
+			return open_tree_through_fd(enter, path, err);
+		return tree < 0 ? source_error(enter, path, errno, err) : tree;
+	}
+	fd = open_without_magic(path);
+	if (fd == -ELOOP) {
+		struct stat info;
+
+		/* A loop of ordinary links cannot be followed by stat(2) either. */
+		if (stat(path, &info) == 0) {
+			error_set_hint(err, HINT_BIND_FD);
+			return error_set(err, ERROR_SOURCE_MAGIC, 0, path);
+		}
+	}
+	if (fd < 0)
+		return source_error(enter, path, -fd, err);
+	tree = open_tree(fd, "", flags | AT_EMPTY_PATH);
+	return tree < 0 ? source_error(enter, path, errno, err) : tree;
+}
+
+static uint64_t bind_attributes(int flags)
+{
+	return MOUNT_ATTR_NOSUID | (flags & BIND_DEV ? 0 : MOUNT_ATTR_NODEV) |
+	       (flags & BIND_RO ? MOUNT_ATTR_RDONLY : 0);
+}
+
+static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree, struct cloche_error *err)
+{
+	_close_ int tree = open_bind_path(enter, op->source, err);
+	int r;
+
+	if (tree == -ENOENT && op->flags & BIND_TRY) {
+		*err = (struct cloche_error){ .use = op->use, .stage = err->stage };
+		return 0;
+	}
+	if (tree < 0)
+		return tree;
+	r = source_set_flags(enter, tree, op->source, bind_attributes(op->flags), err);
+	if (r == 0)
+		*ret_tree = take_fd(&tree);
+	return r;
+}
+
+static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree, struct cloche_error *err)
+{
+	_close_ int fd = reopen_fd(enter, op->fd, err);
+	_close_ int tree = -EBADF;
+	char path[PATH_MAX];
+	int r;
+
+	if (fd < 0)
+		return fd;
+	path_of(enter, fd, path);
+	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree < 0)
+		return source_error(enter, path, errno, err);
+	r = source_set_flags(enter, tree, path, bind_attributes(op->flags), err);
+	if (r < 0)
+		return r;
+	fd_release(op->fd);
+	*ret_tree = take_fd(&tree);
+	return 0;
+}
+
+static int open_layer(const struct enter *enter, const char *path, int *ret_fd, struct cloche_error *err)
+{
+	int fd = enter->plan->personality->refuses_magic_links ? open_without_magic(path) :
+								 open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return source_error(enter, path, fd == -1 ? errno : -fd, err);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_overlay(struct enter *enter, const struct fs_op *op, size_t index, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+	int r = 0;
+
+	for (size_t i = op->layer_first; r == 0 && i < op->layer_first + op->layer_count; i++) {
+		err->use = spec->layers[i].use;
+		r = open_layer(enter, spec->layers[i].path, &enter->mounts.layer_fds[i], err);
+	}
+	if (r < 0)
+		return r;
+	err->use = op->use;
+	if (op->flags != OVERLAY_RW)
+		return 0;
+	r = open_layer(enter, op->source, &enter->mounts.upper_fds[index], err);
+	return r < 0 ? r : open_layer(enter, op->work, &enter->mounts.work_fds[index], err);
+}
+
+/* The device nodes of --dev: the host's, except that the terminal on stdout becomes the console. */
+static int open_devices(struct enter *enter, struct cloche_error *err)
+{
+	static const char *const paths[] = { "/dev/null",   "/dev/zero",    "/dev/full",
+					      "/dev/random", "/dev/urandom", "/dev/tty" };
+	struct mounts *mounts = &enter->mounts;
+	const char *tty = enter->facts->tty;
+
+	if (mounts->dev_fds[0] >= 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		mounts->dev_fds[i] = open(paths[i], O_PATH | O_CLOEXEC);
+		if (mounts->dev_fds[i] < 0)
+			return source_error(enter, paths[i], errno, err);
+	}
+	if (tty[0] == '/')
+		mounts->dev_fds[ARRAY_SIZE(paths)] = open(tty, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return 0;
+}
+
+static int open_op(struct enter *enter, size_t index, struct cloche_error *err)
+{
+	const struct fs_op *op = &enter->plan->ops[index];
+	int *tree = &enter->mounts.trees[index];
+
+	switch (op->type) {
+	case OP_BIND:
+		return open_bind(enter, op, tree, err);
+	case OP_BIND_FD:
+		return open_bind_fd(enter, op, tree, err);
+	case OP_OVERLAY:
+		return open_overlay(enter, op, index, err);
+	case OP_DEV:
+		return open_devices(enter, err);
+	case OP_PROC:
+		if (enter->plan->own_proc)
+			return 0;
+		*tree = open_bind_path(enter, "/proc", err);
+		return *tree < 0 ? *tree :
+				   source_set_flags(enter, *tree, "/proc",
+						    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	default:
+		return 0;
+	}
+}
+
+int source_open_all(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+
+	/* In place, the first operation has no source to clone: its flags are set on "/" itself. */
+	for (size_t i = plan->in_place ? 1 : 0; i < plan->op_count; i++) {
+		int r;
+
+		err->use = plan->ops[i].use;
+		r = open_op(enter, i, err);
+		if (r < 0)
+			return r;
+	}
+	err->use = -1;
+	return 0;
+}

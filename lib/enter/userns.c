@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Ids and user namespaces, from inside. A process may map its own single id itself (user_namespaces(7)), so no
+ * handshake with the supervisor is needed. The files are reached through the host's /proc, opened and checked to be
+ * procfs, whose "self" is right even in a new pid namespace.
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "enter/enter.h"
+
+/* Writes "INNER OUTER 1" to the map file @name. */
+static int write_map(int proc_fd, const char *name, uint32_t inner, uint32_t outer)
+{
+	char line[32];
+	struct str_buf text = { .data = line, .size = sizeof(line) };
+
+	str_add_number(&text, inner);
+	str_add_char(&text, ' ');
+	str_add_number(&text, outer);
+	str_add(&text, " 1\n");
+	return fd_write_file(proc_fd, name, line);
+}
+
+static int write_own_maps(int proc_fd, const struct plan *plan, bool inner, struct cloche_error *err)
+{
+	uid_t outer_uid = inner ? plan->inner_uid : plan->outer_uid;
+	gid_t outer_gid = inner ? plan->inner_gid : plan->outer_gid;
+	int r;
+
+	/* gid_map needs setgroups denied first; each file takes one write. */
+	r = fd_write_file(proc_fd, "self/setgroups", "deny\n");
+	if (r < 0)
+		return error_set(err, ERROR_UID_MAP, -r, "/proc/self/setgroups");
+	r = write_map(proc_fd, "self/gid_map", plan->inner_gid, outer_gid);
+	if (r < 0)
+		return error_set(err, ERROR_UID_MAP, -r, "/proc/self/gid_map");
+	r = write_map(proc_fd, "self/uid_map", plan->inner_uid, outer_uid);
+	if (r == -EPERM && outer_uid == 0)
+		error_set_hint(err, HINT_NO_SETFCAP);
+	return r < 0 ? error_set(err, ERROR_UID_MAP, -r, "/proc/self/uid_map") : 0;
+}
+
+int userns_write_maps(const struct enter *enter, struct cloche_error *err)
+{
+	/* A program file that its user cannot read makes us non-dumpable, and the map files root's. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return error_set(err, ERROR_UID_MAP, errno, "/proc/self/uid_map");
+	return write_own_maps(enter->mounts.host_proc_fd, enter->plan, false, err);
+}
+
+/*
+ * The sysctl belongs to the caller's current user namespace, whichever procfs it is opened through. Where the host's is
+ * read-only (a container), a procfs of our own will do, if the kernel lets us make one.
+ */
+int userns_limit(const struct enter *enter, struct cloche_error *err)
+{
+	const char *const name = "sys/user/max_user_namespaces";
+	const char *text = enter->plan->max_userns ? "1\n" : "0\n";
+	int r = fd_write_file(enter->mounts.host_proc_fd, name, text);
+
+	if (r < 0 && enter->plan->own_proc) {
+		_close_ int proc_fd = mount_new_fs("proc", (const struct fs_option[]){ { NULL, NULL } }, 0);
+
+		if (proc_fd >= 0)
+			r = fd_write_file(proc_fd, name, text);
+	}
+	if (r == -EROFS)
+		error_set_hint(err, HINT_PROC_SYS_READ_ONLY);
+	return r < 0 ? error_set(err, ERROR_USERNS_LIMIT, -r, "/proc/sys/user/max_user_namespaces") : 0;
+}
+
+int userns_enter_inner(const struct enter *enter, struct cloche_error *err)
+{
+	int flags = CLONE_NEWUSER | (enter->plan->inner_mountns ? CLONE_NEWNS : 0);
+
+	if (unshare(flags) < 0)
+		return error_set(err, ERROR_INNER_USERNS, errno, NULL);
+	return write_own_maps(enter->mounts.host_proc_fd, enter->plan, true, err);
+}
+
+int userns_assert_disabled(struct cloche_error *err)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return error_set(err, ERROR_FORK, errno, NULL);
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWUSER) == 0);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_set(err, ERROR_WAIT, errno, NULL);
+	return status == 0 ? 0 : error_set(err, ERROR_USERNS_STILL, 0, NULL);
+}

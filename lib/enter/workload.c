@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The process that becomes COMMAND: its working directory, its last confinement, its descriptors, execve. From the
+ * capabilities on nothing may fail open: every step's failure ends the start.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "enter/enter.h"
+
+/* ---- working directory ---- */
+
+static int try_cwd(struct enter *enter, int root_fd, const char *path)
+{
+	_close_ int fd = path_open(root_fd, path, O_PATH | O_DIRECTORY);
+
+	if (fd < 0)
+		return fd;
+	if (fchdir(fd) < 0)
+		return -errno;
+	str_copy(enter->pwd + strlen("PWD="), PATH_MAX, path);
+	return 0;
+}
+
+int workload_enter_cwd(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	const struct spec_string *wanted = &plan->spec->chdir;
+	_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	memcpy(enter->pwd, "PWD=", 5);
+	if (root_fd < 0)
+		return error_set(err, ERROR_CHDIR, errno, "/");
+	if (wanted->text) {
+		err->use = wanted->use;
+		r = try_cwd(enter, root_fd, wanted->text);
+		if (r < 0)
+			return error_set(err, ERROR_CHDIR, -r, wanted->text);
+		err->use = -1;
+		return 0;
+	}
+	if (enter->facts->cwd[0] && try_cwd(enter, root_fd, enter->facts->cwd) == 0)
+		return 0;
+	if (plan->home && plan->home[0] && try_cwd(enter, root_fd, plan->home) == 0)
+		return 0;
+	r = try_cwd(enter, root_fd, "/");
+	return r < 0 ? error_set(err, ERROR_CHDIR, -r, "/") : 0;
+}
+
+/* ---- descriptors ---- */
+
+/*
+ * Under our own name only what --keep-fd names goes on; as bubblewrap everything but what options named. Whatever is
+ * ours closes on exec by itself.
+ */
+static int arrange_fds(const struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+	size_t count = 0;
+	int r;
+
+	/* --sync-fd belongs to the init process; without one there is nobody else to hold it. */
+	for (size_t i = 0; i < spec->consumed_fd_count; i++) {
+		bool synced = false;
+
+		for (size_t j = 0; j < spec->sync_fd_count && !enter->plan->has_init; j++)
+			synced |= spec->sync_fds[j] == spec->consumed_fds[i];
+		if (!synced)
+			fd_release(spec->consumed_fds[i]);
+	}
+	if (enter->plan->personality->inherits_fds)
+		return 0;
+	for (size_t i = 0; i < spec->keep_fd_count; i++) {
+		int flags = fcntl(spec->keep_fds[i], F_GETFD);
+
+		enter->fd_list[count++] = spec->keep_fds[i];
+		if (flags >= 0 && flags & FD_CLOEXEC)
+			(void)fcntl(spec->keep_fds[i], F_SETFD, flags & ~FD_CLOEXEC);
+	}
+	enter->fd_list[count++] = enter->error_fd;
+	r = fd_close_except(enter->fd_list, count);
+	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
+}
+
+/* ---- execution ---- */
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int exec_error(const char *path, int errnum, struct cloche_error *err)
+{
+	struct stat info;
+
+	if (errnum == EACCES)
+		error_set_hint(err, HINT_EXEC_DIRECTORY);
+	if (errnum == ENOENT && strchr(path, '/') && stat(path, &info) == 0)
+		error_set_hint(err, HINT_EXEC_INTERPRETER);
+	else if (errnum == ENOENT)
+		error_set_hint(err, HINT_EXEC_NOT_INSIDE);
+	return error_set(err, ERROR_EXEC, errnum, path);
+}
+
+static int confine(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	int r = 0;
+
+	err->stage = STAGE_CONFINE;
+	if (plan->inner_userns)
+		r = userns_enter_inner(enter, err);
+	if (r == 0 && spec_flag(plan->spec, FLAG_ASSERT_USERNS_DISABLED)) {
+		err->use = plan->spec->flag_use[FLAG_ASSERT_USERNS_DISABLED];
+		r = userns_assert_disabled(err);
+		err->use = r < 0 ? err->use : -1;
+	}
+	if (r == 0 && enter->exec_label)
+		r = label_set(enter, "exec", enter->exec_label, err);
+	if (r == 0)
+		r = arrange_fds(enter, err);
+	if (r == 0)
+		r = caps_drop(plan, err);
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_set(err, ERROR_NO_NEW_PRIVS, errno, NULL);
+	return seccomp_load(enter, err);
+}
+
+int workload_run(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	const char *file = enter->command[0];
+	struct rlimit limit;
+	int r;
+
+	if (plan->new_session && !plan->has_init && setsid() < 0)
+		return error_set(err, ERROR_SESSION, errno, NULL);
+	if (enter->soft_fd_limit && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = enter->soft_fd_limit;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	(void)umask(enter->umask);
+	plan->environment[plan->environment_count] = enter->pwd;
+	environ = plan->environment; /* execvp searches the PATH of the new environment */
+	reset_signals();
+	r = confine(enter, err);
+	if (r < 0)
+		return r;
+	err->stage = STAGE_EXEC;
+	if (enter->argv0)
+		enter->command[0] = enter->argv0;
+	(void)execvp(file, enter->command);
+	return exec_error(file, errno, err);
+}

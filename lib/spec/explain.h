@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Printing of a plan and of the effective options, for people and for programs. Nothing is executed.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "spec/plan.h"
+
+/** explain_text - the plan for people: namespaces, ids, mounts in order, environment changes */
+void explain_text(const struct plan *plan, const struct facts *facts, FILE *out);
+
+/** explain_json - the plan as one JSON object; keys are documented in cloche(1) */
+void explain_json(const struct plan *plan, const struct facts *facts, FILE *out);
+
+/** explain_arguments - the options as they take effect, one per line, quoted for a POSIX shell */
+void explain_arguments(const struct plan *plan, FILE *out);

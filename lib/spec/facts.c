@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Facts about the caller and the host. Only reads; runs in the caller's process before anything else is done.
+ */
+#include "spec/facts.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/num.h"
+#include "base/str.h"
+
+/* The permitted capabilities, bit by bit; 0 where they cannot be read. */
+static uint64_t permitted_caps(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static uint64_t ambient_caps(uint64_t candidates)
+{
+	uint64_t ambient = 0;
+
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (candidates >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
+			ambient |= 1ull << cap;
+	return ambient;
+}
+
+/*
+ * An ordinary user's program has capabilities after execve(2) only from the ambient set, which its user gave it, or
+ * from the file, which is what we refuse (capabilities(7), "Transformation of capabilities during execve()").
+ */
+static const char *file_privilege(uid_t uid, gid_t gid, uint64_t permitted)
+{
+	if (geteuid() != uid)
+		return "set-user-ID";
+	if (getegid() != gid)
+		return "set-group-ID";
+	if (uid != 0 && permitted && permitted & ~ambient_caps(permitted))
+		return "with file capabilities";
+	return NULL;
+}
+
+static void read_tty(struct facts *facts)
+{
+	char link[STR_FD_PATH_SIZE];
+	ssize_t length;
+
+	facts->tty[0] = '\0';
+	if (!isatty(1))
+		return;
+	length = readlink(str_fd_path(link, 1), facts->tty, sizeof(facts->tty) - 1);
+	facts->tty[length > 0 ? length : 0] = '\0';
+}
+
+static bool limit_is_0(void)
+{
+	_close_ int fd = open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC);
+	char text[2] = "";
+
+	return fd >= 0 && read(fd, text, sizeof(text)) == 2 && text[0] == '0' && text[1] == '\n';
+}
+
+void facts_read(struct facts *facts, char *const *environ)
+{
+	uint64_t permitted = permitted_caps();
+
+	facts->uid = getuid();
+	facts->gid = getgid();
+	facts->is_root = facts->uid == 0 && permitted >> CAP_SYS_ADMIN & 1;
+	facts->privilege = file_privilege(facts->uid, facts->gid, permitted);
+	facts->environ = environ;
+	facts->env_is_unsafe = getauxval(AT_SECURE) != 0;
+	if (!getcwd(facts->cwd, sizeof(facts->cwd)) || facts->cwd[0] != '/')
+		facts->cwd[0] = '\0';
+	read_tty(facts);
+	facts->stdin_is_tty = isatty(0);
+	facts->userns_limit_is_0 = facts->is_root && limit_is_0();
+	facts->has_cgroup_ns = access("/proc/self/ns/cgroup", F_OK) == 0;
+	facts->has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+static void read_link(struct facts_entry *entry, const char *path)
+{
+	ssize_t length = readlink(path, entry->target, sizeof(entry->target) - 1);
+
+	entry->path = path;
+	entry->target[length > 0 ? length : 0] = '\0';
+	entry->exists = length > 0 || access(path, F_OK) == 0;
+}
+
+static const char *environment(const struct facts *facts, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (facts->env_is_unsafe)
+		return NULL;
+	for (char *const *variable = facts->environ; *variable; variable++)
+		if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
+			return *variable + length + 1;
+	return NULL;
+}
+
+/* Cuts the next ":"-separated field off *@line. */
+static char *next_field(char **line)
+{
+	return *line ? strsep(line, ":") : NULL;
+}
+
+/*
+ * The user's line of /etc/passwd, read directly: the name service would load its modules into us. Where there is no
+ * such line (LDAP), the caller's environment tells, unless it is not to be trusted.
+ */
+static void read_passwd(struct facts *facts)
+{
+	_close_ int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	_free_ char *text = NULL;
+	size_t size;
+	char *rest;
+
+	if (fd < 0 || fd_read_all(fd, 16u << 20, &text, &size) < 0)
+		return;
+	rest = text;
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		char *name = next_field(&line), *password = next_field(&line), *uid = next_field(&line);
+		char *gid = next_field(&line), *comment = next_field(&line), *home = next_field(&line);
+		char *shell = next_field(&line);
+		uint64_t number;
+
+		if (!password || !uid || num_parse(uid, UINT32_MAX - 1, &number) < 0 || number != facts->uid)
+			continue;
+		if (!gid || !comment || !home || !shell)
+			continue;
+		str_copy(facts->user, sizeof(facts->user), name);
+		str_copy(facts->home, sizeof(facts->home), home[0] == '/' ? home : "");
+		str_copy(facts->shell, sizeof(facts->shell), shell[0] == '/' ? shell : "");
+		return;
+	}
+}
+
+void facts_read_user(struct facts *facts)
+{
+	static const char *const paths[FACTS_LINK_COUNT] = { "/bin",   "/sbin",	 "/lib",
+							      "/lib32", "/lib64", "/libx32" };
+	const char *home = environment(facts, "HOME"), *user = environment(facts, "USER");
+
+	for (size_t i = 0; i < FACTS_LINK_COUNT; i++)
+		read_link(&facts->links[i], paths[i]);
+	facts->user[0] = facts->home[0] = facts->shell[0] = '\0';
+	read_passwd(facts);
+	if (!facts->home[0] && home && home[0] == '/')
+		str_copy(facts->home, sizeof(facts->home), home);
+	if (!facts->user[0] && user)
+		str_copy(facts->user, sizeof(facts->user), user);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The one table with two columns. Nothing else asks which name was used.
+ */
+#include "spec/personality.h"
+
+#include <linux/sched.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define MIB (1024ull * 1024)
+#define ALL_NAMESPACES                                                                             \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+static const char *const messages_bwrap[ERROR_CODE_COUNT] = {
+#define MESSAGE(code, bwrap, cloche) [ERROR_##code] = bwrap,
+#include "base/messages.def"
+#undef MESSAGE
+};
+
+static const char *const messages_cloche[ERROR_CODE_COUNT] = {
+#define MESSAGE(code, bwrap, cloche) [ERROR_##code] = cloche,
+#include "base/messages.def"
+#undef MESSAGE
+};
+
+static const struct personality personalities[] = {
+	{
+		.name = "cloche",
+		.unshare = ALL_NAMESPACES,
+		.provides_root = true,
+		.new_session_without_tty = true,
+		.denies_userns = true,
+		.isolates_caps = true,
+		.protects_proc = true,
+		.refuses_magic_links = true,
+		.ends_together = true,
+		.private_mounts = true,
+		.root_size = 64 * MIB,
+		.dev_size = 1 * MIB,
+		.tmp_size = 1024 * MIB,
+		.shm_size = 256 * MIB,
+		.overlay_size = 1024 * MIB,
+		.parent_perms = 0755,
+		.status_setup = 125,
+		.status_not_executable = 126,
+		.status_not_found = 127,
+		.messages = messages_cloche,
+	},
+	{
+		.name = "bwrap",
+		.is_bwrap_level = true,
+		.creates_dest = true,
+		.inherits_fds = true,
+		.inherits_env = true,
+		.keeps_root_caps = true,
+		.status_setup = 1,
+		.status_not_executable = 1,
+		.status_not_found = 1,
+		.messages = messages_bwrap,
+	},
+};
+
+const struct personality *personality_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(personalities); i++)
+		if (strcmp(personalities[i].name, name) == 0)
+			return &personalities[i];
+	return NULL;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool ends_in_bwrap(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length >= 5 && strcmp(name + length - 5, "bwrap") == 0;
+}
+
+const struct personality *personality_for_program(const char *name, const char *exe)
+{
+	name = base_name(name);
+	if (!ends_in_bwrap(name) && !str_starts(name, "cloche"))
+		name = base_name(exe);
+	return personality_find(ends_in_bwrap(name) ? "bwrap" : "cloche");
+}

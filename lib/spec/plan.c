@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The plan: conflicts, implications and defaults, by subject, in the order in which they depend on each other. Pure.
+ */
+#include "spec/plan.h"
+
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "spec/defaults.h"
+
+#define ALL_CAPS UINT64_MAX
+
+static int blame(struct cloche_error *err, int use, enum error_code code, const char *path)
+{
+	err->use = use;
+	return error_set(err, code, 0, path);
+}
+
+static bool is_unshared(const struct plan *plan, uint64_t namespace)
+{
+	return plan->clone_flags & namespace;
+}
+
+/* Was a new user namespace asked for by name, by an option or by the personality? */
+static bool asked_for_userns(const struct plan *plan)
+{
+	return plan->spec->unshare_user_use >= 0 || plan->personality->unshare & CLONE_NEWUSER;
+}
+
+static int plan_user_namespace(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+
+	if (spec->userns_fd.fd >= 0) {
+		if (spec->unshare_user_use >= 0)
+			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "unshare-user");
+		if (spec->unshare_try & CLONE_NEWUSER)
+			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "unshare-user-try");
+		if (spec->share & CLONE_NEWUSER)
+			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "share-user");
+		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
+	} else if (spec->share & CLONE_NEWUSER) {
+		if (!facts->is_root)
+			return blame(err, spec->share_user_use, ERROR_SHARE_USER_UNPRIVILEGED, NULL);
+	} else if (!facts->is_root) {
+		plan->clone_flags |= CLONE_NEWUSER;
+	} else if (spec->unshare_user_use < 0 && spec->unshare_try & CLONE_NEWUSER && facts->userns_limit_is_0) {
+		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
+	}
+	if (spec->userns2_fd.fd >= 0 && spec->userns_fd.fd < 0)
+		return blame(err, spec->userns2_fd.use, ERROR_USERNS2_ALONE, NULL);
+	return 0;
+}
+
+static int plan_namespaces(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+	uint64_t by_default = plan->personality->unshare;
+
+	if (spec->pidns_fd.fd >= 0)
+		by_default &= ~(uint64_t)CLONE_NEWPID;
+	plan->clone_flags = (by_default | spec->unshare | spec->unshare_try) & ~spec->share;
+	if (!facts->has_cgroup_ns) {
+		if (spec->unshare & CLONE_NEWCGROUP)
+			return error_set(err, ERROR_NO_NAMESPACE, 0, "cgroup");
+		plan->clone_flags &= ~(uint64_t)CLONE_NEWCGROUP;
+	}
+	plan->clone_flags |= CLONE_NEWNS;
+	plan->brings_up_lo = is_unshared(plan, CLONE_NEWNET);
+	plan->own_proc = is_unshared(plan, CLONE_NEWPID) || spec->pidns_fd.fd >= 0;
+	return plan_user_namespace(plan, facts, err);
+}
+
+static int plan_ids(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+	bool has_userns = is_unshared(plan, CLONE_NEWUSER) || spec->userns_fd.fd >= 0;
+
+	plan->outer_uid = facts->uid;
+	plan->outer_gid = facts->gid;
+	plan->inner_uid = spec->uid.is_set ? spec->uid.id : facts->uid;
+	plan->inner_gid = spec->gid.is_set ? spec->gid.id : facts->gid;
+	if (!has_userns && plan->inner_uid != facts->uid)
+		return blame(err, spec->uid.use, ERROR_ID_NEEDS_USERNS, "uid");
+	if (!has_userns && plan->inner_gid != facts->gid)
+		return blame(err, spec->gid.use, ERROR_ID_NEEDS_USERNS, "gid");
+	plan->sets_ids = spec->userns_fd.fd >= 0 && (spec->uid.is_set || spec->gid.is_set);
+	plan->writes_id_maps = is_unshared(plan, CLONE_NEWUSER) && spec->userns_block_fd.fd < 0;
+	if (spec->userns_block_fd.fd >= 0) {
+		if (!asked_for_userns(plan))
+			return blame(err, spec->userns_block_fd.use, ERROR_BLOCK_NEEDS_USER, NULL);
+		if (spec->info_fd.fd < 0)
+			return blame(err, spec->userns_block_fd.use, ERROR_BLOCK_NEEDS_INFO, NULL);
+	}
+	return 0;
+}
+
+static int plan_caps(struct plan *plan, const struct facts *facts)
+{
+	const struct spec *spec = plan->spec;
+
+	if (plan->personality->keeps_root_caps && facts->uid == 0)
+		plan->keep_caps = ALL_CAPS;
+	for (size_t i = 0; i < spec->cap_op_count; i++) {
+		if (spec->cap_ops[i].type == CAP_ADD)
+			plan->keep_caps |= spec->cap_ops[i].mask;
+		else
+			plan->keep_caps &= ~spec->cap_ops[i].mask;
+	}
+	return 0;
+}
+
+/*
+ * Nested user namespaces are forbidden by the limit of the sandbox's own: 0, or 1 where COMMAND itself gets the one
+ * inside. That one is needed where COMMAND could write the limit again: as bubblewrap does it, and with capabilities.
+ */
+static int plan_nested_userns(struct plan *plan, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+	bool own = is_unshared(plan, CLONE_NEWUSER);
+	bool deny = spec->userns_limit == USERNS_DENY ||
+		    (spec->userns_limit == USERNS_DEFAULT && plan->personality->denies_userns);
+
+	plan->max_userns = -1;
+	if (plan->personality->isolates_caps && plan->keep_caps && own)
+		plan->inner_userns = plan->inner_mountns = true;
+	if (!deny)
+		return 0;
+	if (!own || !asked_for_userns(plan))
+		return blame(err, spec->userns_limit_use,
+			     spec->share & CLONE_NEWUSER ? ERROR_DISABLE_USERNS_ROOT : ERROR_DISABLE_USERNS_NEEDS,
+			     NULL);
+	if (spec->userns_block_fd.fd >= 0)
+		return blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_BLOCK, NULL);
+	if (!plan->personality->denies_userns)
+		plan->inner_userns = true;
+	plan->max_userns = plan->inner_userns ? 1 : 0;
+	return 0;
+}
+
+static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+	const struct personality *personality = plan->personality;
+	size_t root_ops = 0;
+	int r;
+
+	plan->private_mounts = spec->propagation ? spec->propagation == PROPAGATION_PRIVATE :
+						   personality->private_mounts;
+	plan->creates_dest = personality->creates_dest || spec_flag(spec, FLAG_CREATE_DEST);
+	plan->root_size = spec->root_size.bytes ? spec->root_size.bytes : personality->root_size;
+	plan->scratch_size = spec->overlay_size.bytes ? spec->overlay_size.bytes : personality->overlay_size;
+	r = defaults_root(plan, facts, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < plan->op_count; i++) {
+		struct fs_op *op = &plan->ops[i];
+
+		root_ops += path_is_root(op->dest);
+		if (op->type == OP_DATA || op->type == OP_DATA_RO ||
+		    (op->type == OP_OVERLAY && op->flags == OVERLAY_TMP))
+			plan->needs_scratch = true;
+		if (op->type == OP_TMPFS && !op->size)
+			op->size = personality->tmp_size;
+	}
+	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND && path_is_root(plan->ops[0].source) &&
+			 path_is_root(plan->ops[0].dest) && root_ops == 1 && !plan->needs_scratch;
+	return 0;
+}
+
+static int plan_supervision(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+	const struct personality *personality = plan->personality;
+	bool as_pid_1 = spec_flag(spec, FLAG_AS_PID_1);
+
+	if (as_pid_1 && !is_unshared(plan, CLONE_NEWPID))
+		return blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_NEEDS, NULL);
+	if (as_pid_1 && spec->lock_file_count)
+		return blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_LOCK, NULL);
+	if (spec->hostname.text && !is_unshared(plan, CLONE_NEWUTS))
+		return blame(err, spec->hostname.use, ERROR_HOSTNAME_NEEDS, NULL);
+	if ((spec->exec_label.text || spec->file_label.text) && !facts->has_selinux)
+		return blame(err, spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
+			     ERROR_NO_LABELS, NULL);
+	plan->init_is_pid_1 = is_unshared(plan, CLONE_NEWPID) && !as_pid_1;
+	plan->has_init = !as_pid_1 && (plan->init_is_pid_1 || personality->ends_together ||
+				       spec->lock_file_count || spec->sync_fd_count);
+	plan->ends_together = personality->ends_together;
+	plan->die_with_parent = spec_flag(spec, FLAG_DIE_WITH_PARENT);
+	plan->new_session = spec_flag(spec, FLAG_NEW_SESSION) ||
+			    (personality->new_session_without_tty && !facts->stdin_is_tty);
+	plan->argv0 = spec->argv0.text;
+	return 0;
+}
+
+int plan_make(struct plan *plan, const struct spec *spec, const struct facts *facts, struct cloche_error *err)
+{
+	int r;
+
+	*plan = (struct plan){ .spec = spec, .personality = spec->personality };
+	err->stage = STAGE_PLAN;
+	if (facts->privilege)
+		return error_set(err, ERROR_PRIVILEGED_BINARY, 0, facts->privilege);
+	r = plan_namespaces(plan, facts, err);
+	if (r == 0)
+		r = plan_ids(plan, facts, err);
+	if (r == 0)
+		r = plan_caps(plan, facts);
+	if (r == 0)
+		r = plan_nested_userns(plan, err);
+	if (r == 0)
+		r = plan_supervision(plan, facts, err);
+	if (r == 0)
+		r = plan_mounts(plan, facts, err);
+	if (r == 0)
+		r = defaults_environment(plan, facts, err);
+	return r;
+}
+
+void plan_free(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->environment_count; i++)
+		free(plan->environment[i]);
+	free(plan->environment);
+	free(plan->ops);
+}
+
+/* Does something mounted on @outer cover @inner? By the letters of the paths. */
+static bool covers(const char *outer, const char *inner)
+{
+	size_t length = strlen(outer);
+
+	while (length > 1 && outer[length - 1] == '/')
+		length--;
+	if (path_is_root(outer))
+		return true;
+	return strncmp(outer, inner, length) == 0 && (inner[length] == '/' || inner[length] == '\0');
+}
+
+#define MAX_OPS_COMPARED 256 /* of a list so long that a person wrote it, not a program */
+
+int plan_hidden_op(const struct plan *plan, size_t *ret_hider)
+{
+	if (plan->op_count > MAX_OPS_COMPARED)
+		return -1;
+	for (size_t later = 1; later < plan->op_count; later++) {
+		const struct fs_op *hider = &plan->ops[later];
+
+		if (hider->type > OP_MQUEUE)
+			continue;
+		for (size_t earlier = 0; earlier < later; earlier++) {
+			const struct fs_op *op = &plan->ops[earlier];
+
+			if (op->use >= 0 && op->type != OP_REMOUNT_RO && op->type != OP_CHMOD &&
+			    covers(hider->dest, op->dest)) {
+				*ret_hider = later;
+				return (int)earlier;
+			}
+		}
+	}
+	return -1;
+}

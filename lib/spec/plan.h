@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The plan: spec and facts in, an ordered list of what will be done out. All conflicts, implications and defaults are
+ * decided here and nowhere else; plan_make() is pure, so the plan can be printed instead of run (--explain).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spec/facts.h"
+#include "spec/spec.h"
+
+struct plan {
+	const struct spec *spec;               /* borrowed */
+	const struct personality *personality;
+
+	/* Namespaces and ids */
+	uint64_t clone_flags;      /* CLONE_NEW* of the child, CLONE_NEWNS always */
+	bool writes_id_maps;       /* one id each, written by the child */
+	uid_t outer_uid, inner_uid;
+	gid_t outer_gid, inner_gid;
+	bool sets_ids;             /* in a joined user namespace: setresuid to inner_uid */
+	long max_userns;           /* written to user.max_user_namespaces of the sandbox's user namespace, -1: left alone */
+	bool inner_userns;         /* COMMAND gets a user namespace inside the sandbox's */
+	bool inner_mountns;        /* ... and a mount namespace that locks our mounts */
+	bool brings_up_lo;
+	bool own_proc;             /* procfs is a new one, of our pid namespace */
+
+	/* Mounts */
+	bool in_place;             /* the host's root stays, with flags: the first operation is a bind of / on / */
+	bool private_mounts;       /* propagation private, else slave */
+	bool creates_dest;
+	bool needs_scratch;        /* an invisible tmpfs for overlay uppers and data files */
+	uint64_t root_size, scratch_size; /* bytes, 0: the kernel's default */
+	struct fs_op *ops;         /* in order */
+	size_t op_count;
+
+	/* What COMMAND gets */
+	char **environment;        /* NULL-terminated; one free slot behind it for PWD */
+	size_t environment_count;
+	const char *home;          /* $HOME of that environment, NULL where there is none */
+	uint64_t keep_caps;        /* capabilities that COMMAND keeps */
+	bool keeps_all_caps;       /* do not touch the sets at all but for keep_caps' complement (real root) */
+	bool new_session;
+	const char *argv0;         /* NULL: the command's own name */
+
+	/* Supervision */
+	bool has_init;             /* a process of ours stands between the supervisor and COMMAND */
+	bool init_is_pid_1;
+	bool ends_together;
+	bool die_with_parent;
+};
+
+/**
+ * plan_make - decide everything
+ * @plan: receives the plan, to be released with plan_free() in any case
+ * @spec, @facts: borrowed until plan_free()
+ *
+ * Returns: 0, or -errno with @err filled (err->use: the option to blame).
+ */
+must_check int plan_make(struct plan *plan, const struct spec *spec, const struct facts *facts,
+			 struct cloche_error *err);
+
+/** plan_free - release what the plan owns; fine on a zeroed one */
+void plan_free(struct plan *plan);
+
+/**
+ * plan_hidden_op - look for an operation that a later one covers entirely
+ * @ret_hider: receives the index of the later one
+ *
+ * Returns: index into plan->ops of the hidden operation, -1 where there is none.
+ */
+int plan_hidden_op(const struct plan *plan, size_t *ret_hider);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Memory of the spec: growing arrays and what they own.
+ */
+#include "spec/spec.h"
+
+#include <string.h>
+
+void *spec_add(void *array, size_t *count, size_t size)
+{
+	void **items = array;
+	char *grown = *items;
+
+	if ((*count & (*count - 1)) == 0) { /* 0 or a power of two: it is full */
+		size_t bytes;
+
+		if (__builtin_mul_overflow(*count ? *count * 2 : 1, size, &bytes))
+			return NULL;
+		grown = realloc(grown, bytes);
+		if (!grown)
+			return NULL;
+		*items = grown;
+	}
+	grown += *count * size;
+	memset(grown, 0, size);
+	(*count)++;
+	return grown;
+}
+
+char *spec_add_blob(struct spec *spec, char *blob)
+{
+	char **kept = blob ? spec_add(&spec->blobs, &spec->blob_count, sizeof(*kept)) : NULL;
+
+	if (!kept) {
+		free(blob);
+		return NULL;
+	}
+	return *kept = blob;
+}
+
+void spec_free(struct spec *spec)
+{
+	for (size_t i = 0; i < spec->blob_count; i++)
+		free(spec->blobs[i]);
+	free(spec->blobs);
+	free(spec->uses);
+	free(spec->ops);
+	free(spec->layers);
+	free(spec->env_ops);
+	free(spec->keep_fds);
+	free(spec->lock_files);
+	free(spec->sync_fds);
+	free(spec->add_seccomp_fds);
+	free(spec->cap_ops);
+	free(spec->consumed_fds);
+	free(spec->warned_uses);
+}

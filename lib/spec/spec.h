@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The spec: what was asked for, as plain data. The parser fills it, nothing in it is checked against the host or
+ * against another option; that is the plan's work. Each item remembers the option it came from.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "spec/option.h"
+#include "spec/personality.h"
+
+/* One use of an option, in the order of reading; items refer to it by index for messages. */
+struct option_use {
+	const struct option_row *row;
+	const char *arg[OPTION_MAX_ARGS]; /* as typed; NULL where there is none */
+	uint64_t number[OPTION_MAX_ARGS]; /* value of the numeric kinds */
+	const char *file;                 /* NULL, or the --args descriptor it was read from, as "fd N" */
+};
+
+enum fs_op_type {
+	OP_BIND,
+	OP_BIND_FD,
+	OP_OVERLAY,
+	OP_PROC,
+	OP_DEV,
+	OP_TMPFS,
+	OP_MQUEUE,
+	OP_DIR,
+	OP_FILE,
+	OP_DATA,
+	OP_DATA_RO,
+	OP_SYMLINK,
+	OP_CHMOD,
+	OP_REMOUNT_RO
+};
+
+enum bind_flag {
+	BIND_RO = 1 << 0,
+	BIND_DEV = 1 << 1, /* device nodes work */
+	BIND_TRY = 1 << 2  /* a missing source is no error */
+};
+
+enum overlay_kind { OVERLAY_RW, OVERLAY_TMP, OVERLAY_RO };
+
+#define MODE_UNSET ((mode_t)-1)
+
+/* One step of building the root file system. Strings are borrowed from the command line or owned by the plan. */
+struct fs_op {
+	enum fs_op_type type;
+	int use;             /* index of the option, -1 for a default */
+	const char *source;  /* host path of a bind; target of a symlink; upper directory of an overlay */
+	const char *work;    /* work directory of an overlay */
+	const char *dest;
+	int fd;              /* of data and bind-fd, else -1 */
+	int flags;           /* enum bind_flag, or enum overlay_kind */
+	mode_t mode;         /* MODE_UNSET: the type's default */
+	uint64_t size;       /* of a tmpfs in bytes, 0: the personality's default */
+	size_t layer_first;  /* overlay: its layers in the spec's list, bottom first */
+	size_t layer_count;
+};
+
+enum env_op_type { ENV_SET, ENV_UNSET, ENV_CLEAR, ENV_KEEP };
+
+struct env_op {
+	enum env_op_type type;
+	const char *name;
+	const char *value;
+};
+
+enum cap_op_type { CAP_ADD, CAP_DROP };
+
+struct cap_op {
+	enum cap_op_type type;
+	uint64_t mask; /* bit N is capability N */
+};
+
+enum spec_flag {
+	FLAG_VERBOSE,
+	FLAG_LEVEL_PREFIX,
+	FLAG_ASSERT_USERNS_DISABLED,
+	FLAG_BARE,
+	FLAG_CREATE_DEST,
+	FLAG_NOT_A_BOUNDARY,
+	FLAG_NEW_SESSION,
+	FLAG_DIE_WITH_PARENT,
+	FLAG_AS_PID_1,
+	FLAG_COUNT
+};
+
+enum spec_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_INTROSPECT, ACTION_EXPLAIN,
+		   ACTION_EXPLAIN_JSON, ACTION_PRINT_ARGS };
+
+enum userns_limit { USERNS_DEFAULT, USERNS_DENY, USERNS_ALLOW };
+
+enum propagation { PROPAGATION_DEFAULT, PROPAGATION_PRIVATE, PROPAGATION_SLAVE };
+
+/* An option that holds one value: the last use wins. */
+struct spec_fd {
+	int fd;  /* -1: not given */
+	int use;
+};
+
+struct spec_id {
+	bool is_set;
+	uint32_t id;
+	int use;
+};
+
+struct spec_string {
+	const char *text; /* NULL: not given */
+	int use;
+};
+
+struct spec_size {
+	uint64_t bytes; /* 0: not given */
+	int use;
+};
+
+struct path_layer {
+	const char *path; /* host path of an overlay layer */
+	int use;
+};
+
+struct spec {
+	const struct personality *personality;
+	enum spec_action action;
+
+	struct option_use *uses;
+	size_t use_count;
+
+	int flag_use[FLAG_COUNT];  /* index of the option that set the flag, -1: not set */
+
+	uint64_t unshare;       /* CLONE_NEW* asked for */
+	uint64_t unshare_try;   /* CLONE_NEWUSER, CLONE_NEWCGROUP: if possible */
+	uint64_t share;         /* CLONE_NEW* to keep */
+	int unshare_user_use;   /* the option that asked for a user namespace by name, -1: none */
+	int share_user_use;
+	struct spec_fd userns_fd, userns2_fd, pidns_fd;
+	enum userns_limit userns_limit;
+	int userns_limit_use;
+	struct spec_id uid, gid;
+	struct spec_string hostname;
+
+	struct fs_op *ops;
+	size_t op_count;
+	struct path_layer *layers;
+	size_t layer_count;
+	struct spec_size root_size, overlay_size;
+	enum propagation propagation;
+
+	struct env_op *env_ops;
+	size_t env_op_count;
+	struct spec_string chdir;
+
+	int *keep_fds;
+	size_t keep_fd_count;
+	struct path_layer *lock_files;  /* paths inside */
+	size_t lock_file_count;
+	int *sync_fds;
+	size_t sync_fd_count;
+	struct spec_fd sync_fd, block_fd, userns_block_fd, info_fd, json_status_fd;
+
+	struct spec_fd seccomp_fd;
+	struct spec_fd *add_seccomp_fds;
+	size_t add_seccomp_count;
+	struct cap_op *cap_ops;
+	size_t cap_op_count;
+	struct spec_string exec_label, file_label;
+
+	struct spec_string argv0;
+	char *const *command;  /* NULL-terminated words of COMMAND, borrowed; NULL where there is none */
+
+	char **blobs;          /* contents of --args files and other owned strings */
+	size_t blob_count;
+	int *consumed_fds;     /* descriptors that options named: never given to COMMAND */
+	size_t consumed_fd_count;
+	int *warned_uses;      /* repeated single-value options, for a warning each */
+	size_t warned_use_count;
+};
+
+/** spec_free - release what the spec owns; fine on a zeroed one */
+void spec_free(struct spec *spec);
+
+/** spec_flag - was @flag given? */
+static inline bool spec_flag(const struct spec *spec, enum spec_flag flag)
+{
+	return spec->flag_use[flag] >= 0;
+}
+
+/**
+ * spec_add - append one zeroed element to a growing array
+ * @array: address of the array pointer
+ * @count: its length, advanced
+ * @size: bytes of an element
+ *
+ * Returns: the new element, NULL when out of memory. The capacity doubles at powers of two.
+ */
+void *spec_add(void *array, size_t *count, size_t size);
+
+/** spec_add_blob - hand the allocated @blob over to @spec, which frees it; NULL in or out: out of memory */
+must_check char *spec_add_blob(struct spec *spec, char *blob);
+
+/**
+ * spec_parse - read the command line
+ * @spec: zeroed; receives what was read, to be released with spec_free() in any case
+ * @argv: NULL-terminated, borrowed until spec_free()
+ *
+ * Reads and closes --args descriptors, touches nothing else. Returns: 0, or -errno with @err filled. err->use is the
+ * option concerned.
+ */
+must_check int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err);

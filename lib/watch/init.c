@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The init process. It starts COMMAND, reaps whatever is orphaned, passes signals on, and ends with COMMAND's status.
+ *
+ * It lives among hostile processes of the same user, so it keeps nothing worth stealing: arguments and environment are
+ * overwritten, descriptors closed, all capabilities dropped but one that COMMAND lacks, which makes the kernel refuse
+ * tracing. Its exit status is what the supervisor believes; where it has to outlive COMMAND (bubblewrap's way with
+ * processes left in the background), the status goes through a pipe that only it holds.
+ */
+#include "watch/init.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/num.h"
+#include "base/str.h"
+
+#define INIT_TITLE "cloche-init"
+
+/* Takes shared locks that last as long as this process. */
+static int take_locks(const struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < spec->lock_file_count; i++) {
+		const struct path_layer *file = &spec->lock_files[i];
+		int fd = path_open(root_fd, file->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+		err->use = file->use;
+		if (fd < 0)
+			return error_set(err, ERROR_LOCK_OPEN, -fd, file->path);
+		if (fcntl(fd, F_SETLK, &lock) < 0)
+			return error_set(err, ERROR_LOCK, errno, file->path);
+		enter->fd_list[spec->sync_fd_count + 1 + i] = fd; /* stays open: closing it drops the lock */
+	}
+	err->use = -1;
+	return 0;
+}
+
+/* Leaves open what has to last: locks, --sync-fd, the status pipe, 0 to 2. */
+static int close_fds(const struct enter *enter)
+{
+	const struct spec *spec = enter->plan->spec;
+
+	for (size_t i = 0; i < spec->sync_fd_count; i++)
+		enter->fd_list[i] = spec->sync_fds[i];
+	enter->fd_list[spec->sync_fd_count] = enter->status_fd;
+	return fd_close_except(enter->fd_list, spec->sync_fd_count + 1 + spec->lock_file_count);
+}
+
+/*
+ * What ps(1) and /proc/1 show. A last byte that is not NUL makes the kernel show the string up to its end and nothing
+ * of the zeros behind (fs/proc/base.c, get_mm_cmdline).
+ */
+static void overwrite_arguments(const struct enter *enter)
+{
+	const struct enter_title *title = &enter->title;
+
+	if (!title->argv_size)
+		return;
+	memset(title->start, 0, title->size);
+	title->start[title->argv_size - 1] = '.';
+	str_copy(title->start, title->size, INIT_TITLE);
+	(void)prctl(PR_SET_NAME, INIT_TITLE, 0, 0, 0);
+}
+
+/* Signals that the supervisor passes on; all else would be the sandbox's own doing. */
+static const int forwarded_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+
+static void block_signals(sigset_t *ret_set)
+{
+	sigemptyset(ret_set);
+	sigaddset(ret_set, SIGCHLD);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded_signals); i++)
+		sigaddset(ret_set, forwarded_signals[i]);
+	(void)sigprocmask(SIG_SETMASK, ret_set, NULL);
+}
+
+static int status_of(const siginfo_t *info)
+{
+	return info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
+}
+
+/* Reaps all that has ended; true once that includes @command, whose status is then set. */
+static bool reap(pid_t command, int *status)
+{
+	bool ended = false;
+
+	for (;;) {
+		siginfo_t info = { 0 };
+
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 && errno != EINTR)
+			return ended;
+		if (info.si_pid == 0)
+			return ended;
+		if (info.si_pid == command) {
+			*status = status_of(&info);
+			ended = true;
+		}
+	}
+}
+
+/* Sleeps until a child ended or the supervisor sent a signal, which goes on to COMMAND. */
+static void wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor)
+{
+	siginfo_t info;
+	int number = sigwaitinfo(set, &info);
+
+	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor without one. */
+	if (number > 0 && number != SIGCHLD && info.si_code == SI_USER && info.si_pid == supervisor)
+		(void)kill(command, number);
+}
+
+/*
+ * Without a pid namespace the kernel does not end what COMMAND left behind. As subreaper we are the parent of all of
+ * it: kill children until there are none.
+ */
+static void kill_leftovers(int children_fd)
+{
+	char list[4096];
+	ssize_t got;
+
+	while (children_fd >= 0 && (got = pread(children_fd, list, sizeof(list) - 1, 0)) > 0) {
+		char *rest = list;
+
+		list[got] = '\0';
+		for (char *word; (word = strsep(&rest, " "));) {
+			uint64_t pid;
+
+			if (rest && num_parse(word, INT32_MAX, &pid) == 0)
+				(void)kill((pid_t)pid, SIGKILL);
+		}
+		(void)waitid(P_ALL, 0, NULL, WEXITED);
+	}
+}
+
+static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, pid_t command, int children_fd)
+{
+	pid_t supervisor = enter->plan->init_is_pid_1 ? 0 : getppid();
+	int status = 0;
+	siginfo_t info;
+
+	while (!reap(command, &status))
+		wait_for_signal(set, command, supervisor);
+	if (enter->plan->ends_together) {
+		kill_leftovers(children_fd);
+		_exit(status);
+	}
+	/* As bubblewrap: the supervisor may go, the rest goes on. */
+	ignore(write(enter->status_fd, &status, sizeof(status)));
+	(void)close(enter->status_fd);
+	while (waitid(P_ALL, 0, &info, WEXITED) == 0 || errno == EINTR)
+		;
+	_exit(status);
+}
+
+static _Noreturn void start_command(struct enter *enter)
+{
+	struct cloche_error err = ERROR_INIT;
+
+	if (enter->plan->die_with_parent || enter->plan->ends_together)
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)workload_run(enter, &err);
+	child_fail(enter, &err);
+}
+
+/* Where /proc/.../children of this process is needed later: only without a pid namespace. */
+static int open_children(const struct enter *enter)
+{
+	const struct plan *plan = enter->plan;
+
+	if (plan->init_is_pid_1 || !plan->ends_together)
+		return -1;
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	return openat(enter->mounts.host_proc_fd, "thread-self/children", O_RDONLY | O_CLOEXEC);
+}
+
+void init_main(struct enter *enter)
+{
+	const struct spec *spec = enter->plan->spec;
+	struct cloche_error err = ERROR_INIT;
+	int children_fd;
+	sigset_t set;
+	pid_t command;
+
+	err.stage = STAGE_EXEC;
+	if (enter->plan->new_session && setsid() < 0) {
+		(void)error_set(&err, ERROR_SESSION, errno, NULL);
+		child_fail(enter, &err);
+	}
+	if (take_locks(enter, &err) < 0)
+		child_fail(enter, &err);
+	children_fd = open_children(enter);
+	block_signals(&set);
+	overwrite_arguments(enter); /* before COMMAND can look */
+	command = fork();
+	if (command < 0) {
+		(void)error_set(&err, ERROR_FORK, errno, NULL);
+		child_fail(enter, &err);
+	}
+	if (command == 0)
+		start_command(enter);
+	/* Bubblewrap's supervisor may die without the sandbox; ours may not. */
+	if (!enter->plan->ends_together && !enter->plan->die_with_parent)
+		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (caps_guard(enter->plan, &err) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		child_fail(enter, &err);
+	enter->fd_list[spec->sync_fd_count + 1 + spec->lock_file_count] = children_fd;
+	if (close_fds(enter) < 0)
+		_exit(enter->plan->personality->status_setup);
+	supervise(enter, &set, command, children_fd);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The init process: pid 1 of the sandbox, between the supervisor and COMMAND.
+ */
+#pragma once
+
+#include "enter/enter.h"
+
+/** init_main - start COMMAND, reap until the end, and end with its status; never returns */
+_Noreturn void init_main(struct enter *enter);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Preparation in the supervisor: between clone and exec the child allocates nothing, so every array it fills is made
+ * here, at its full size.
+ */
+#include "watch/prepare.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+
+#define MAX_PROGRAM_BYTES (64u << 10) /* twice the kernel's limit of 4096 instructions */
+
+static int no_memory(struct cloche_error *err)
+{
+	return error_set(err, ERROR_OUT_OF_MEMORY, ENOMEM, NULL);
+}
+
+static int *new_fds(size_t count)
+{
+	int *fds = malloc((count + 1) * sizeof(int));
+
+	for (size_t i = 0; fds && i <= count; i++)
+		fds[i] = -EBADF;
+	return fds;
+}
+
+static int prepare_mounts(struct mounts *mounts, const struct plan *plan, struct cloche_error *err)
+{
+	mounts->host_proc_fd = mounts->root_fd = mounts->scratch_fd = -EBADF;
+	for (size_t i = 0; i < ARRAY_SIZE(mounts->dev_fds); i++)
+		mounts->dev_fds[i] = -EBADF;
+	mounts->trees = new_fds(plan->op_count);
+	mounts->upper_fds = new_fds(plan->op_count);
+	mounts->work_fds = new_fds(plan->op_count);
+	mounts->layer_fds = new_fds(plan->spec->layer_count);
+	/* An operation makes two file systems at most: /dev and its shm. */
+	mounts->own_devices = calloc(OWN_DEVICES_FIXED + 2 * plan->op_count, sizeof(dev_t));
+	return mounts->trees && mounts->upper_fds && mounts->work_fds && mounts->layer_fds && mounts->own_devices ?
+		       0 :
+		       no_memory(err);
+}
+
+/* COMMAND's words, copied away from argv, which the init process overwrites. */
+static int prepare_command(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	char *const *words = plan->spec->command;
+	size_t count = 0;
+
+	while (words[count])
+		count++;
+	enter->command = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; enter->command && i < count; i++) {
+		enter->command[i] = strdup(words[i]);
+		if (!enter->command[i])
+			return no_memory(err);
+	}
+	enter->argv0 = plan->argv0 ? strdup(plan->argv0) : NULL;
+	enter->exec_label = plan->spec->exec_label.text ? strdup(plan->spec->exec_label.text) : NULL;
+	if (!enter->command || (plan->argv0 && !enter->argv0) ||
+	    (plan->spec->exec_label.text && !enter->exec_label))
+		return no_memory(err);
+	return 0;
+}
+
+static int read_program(const struct spec_fd *from, struct sock_fprog *ret_program, struct cloche_error *err)
+{
+	char *data = NULL;
+	size_t size;
+	int r = fd_read_all(from->fd, MAX_PROGRAM_BYTES, &data, &size);
+
+	err->use = from->use;
+	if (r == -E2BIG)
+		return error_set(err, ERROR_SECCOMP_EMPTY, 0, NULL);
+	if (r < 0)
+		return error_set(err, ERROR_SECCOMP_READ, -r, NULL);
+	fd_release(from->fd);
+	ret_program->filter = (struct sock_filter *)(void *)data;
+	ret_program->len = (unsigned short)(size / sizeof(struct sock_filter));
+	if (size % sizeof(struct sock_filter))
+		return error_set(err, ERROR_SECCOMP_LENGTH, 0, NULL);
+	if (size == 0 || size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+		return error_set(err, ERROR_SECCOMP_EMPTY, 0, NULL);
+	err->use = -1;
+	return 0;
+}
+
+static int prepare_filters(struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+	size_t count = spec->add_seccomp_count + (spec->seccomp_fd.fd >= 0);
+	int r = 0;
+
+	enter->filters = calloc(count + 1, sizeof(*enter->filters));
+	if (!enter->filters)
+		return no_memory(err);
+	enter->filter_count = count;
+	if (spec->seccomp_fd.fd >= 0)
+		return read_program(&spec->seccomp_fd, &enter->filters[0], err);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = read_program(&spec->add_seccomp_fds[i], &enter->filters[i], err);
+	return r;
+}
+
+int prepare_enter(struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+	int r;
+
+	enter->error_fd = enter->status_fd = enter->go_fd = enter->supervisor_pidfd = -EBADF;
+	enter->umask = umask(0);
+	(void)umask(enter->umask);
+	r = prepare_mounts(&enter->mounts, enter->plan, err);
+	if (r == 0)
+		r = prepare_command(enter, err);
+	if (r == 0)
+		r = prepare_filters(enter, err);
+	if (r < 0)
+		return r;
+	enter->pwd = calloc(1, PWD_ROOM);
+	enter->fd_list = new_fds(spec->sync_fd_count + spec->lock_file_count + spec->keep_fd_count + 4);
+	return enter->pwd && enter->fd_list ? 0 : no_memory(err);
+}
+
+void prepare_free(struct enter *enter)
+{
+	for (size_t i = 0; i < enter->filter_count; i++)
+		free(enter->filters[i].filter);
+	for (char **word = enter->command; word && *word; word++)
+		free(*word);
+	free(enter->command);
+	free(enter->argv0);
+	free(enter->exec_label);
+	free(enter->filters);
+	free(enter->pwd);
+	free(enter->fd_list);
+	free(enter->mounts.trees);
+	free(enter->mounts.upper_fds);
+	free(enter->mounts.work_fds);
+	free(enter->mounts.layer_fds);
+	free(enter->mounts.own_devices);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The supervisor. One clone3() makes the child with all its namespaces; from then on the child works alone and the
+ * supervisor polls: the child's pidfd, the error pipe (a record: it failed; end of file: COMMAND was executed), the
+ * status pipe, signals, the parent. It trusts nothing that comes from inside after COMMAND runs but the exit status
+ * that the kernel reports.
+ */
+#include "watch/run.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "enter/enter.h"
+#include "spec/report.h"
+#include "watch/diagnose.h"
+#include "watch/prepare.h"
+#include "watch/status.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3 /* waitid(2), since Linux 5.4 */
+#endif
+
+struct run {
+	const struct plan *plan;
+	int pidfd;         /* of the child */
+	int error_fd;      /* read ends */
+	int status_fd;     /* -1 where the child's own exit status tells */
+	int go_fd;         /* write end, -1: nobody waits */
+	int signal_fd;     /* -1 where signals act on the supervisor itself */
+	int parent_pidfd;  /* -1 without --die-with-parent */
+	bool executed;     /* COMMAND runs */
+	bool ended;
+	int status;
+	int interrupted;   /* signal that ended the start, 0 */
+};
+
+static int pipe_error(int errnum, const char *what, struct cloche_error *err)
+{
+	return error_set(err, ERROR_PIPE, errnum, what);
+}
+
+/* ---- before clone ---- */
+
+static int open_pipe(int *ret_read, int *ret_write, struct cloche_error *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return pipe_error(errno, "a pipe", err);
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
+/*
+ * The parent process, not the thread that started us, decides: its pidfd tells when it ends. If our parent changed
+ * meanwhile, it is gone already. A parent in another pid namespace has no number here; then only the kernel's signal
+ * is left, which comes from the thread.
+ */
+static int watch_parent(struct run *run, struct cloche_error *err)
+{
+	pid_t parent = getppid();
+
+	if (!run->plan->die_with_parent)
+		return 0;
+	if (parent == 0)
+		return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? pipe_error(errno, "a watch", err) : 0;
+	run->parent_pidfd = pidfd_open(parent, 0);
+	if (run->parent_pidfd < 0 || getppid() != parent)
+		return error_set(err, ERROR_PARENT_GONE, 0, NULL);
+	return 0;
+}
+
+/* Signals that go to COMMAND; before it runs, those that would end us end the start. */
+static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+
+static int watch_signals(struct run *run, struct cloche_error *err)
+{
+	sigset_t set;
+
+	/* With SIGCHLD ignored the kernel would throw the child's status away. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	if (!run->plan->ends_together)
+		return 0;
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_signals); i++)
+		sigaddset(&set, passed_signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
+}
+
+static int join_namespaces(const struct plan *plan, struct cloche_error *err)
+{
+	const struct spec_fd *user = &plan->spec->userns_fd, *pid = &plan->spec->pidns_fd;
+
+	/* The user namespace first: it gives the capability that the other one needs. */
+	if (user->fd >= 0 && setns(user->fd, CLONE_NEWUSER) < 0) {
+		err->use = user->use;
+		return errno == EINVAL ? error_set(err, ERROR_JOIN_USERNS_FOREIGN, 0, NULL) :
+					 error_set(err, ERROR_JOIN_USERNS, errno, NULL);
+	}
+	if (pid->fd >= 0 && setns(pid->fd, CLONE_NEWPID) < 0) {
+		err->use = pid->use;
+		return error_set(err, ERROR_JOIN_PIDNS, errno, NULL);
+	}
+	return 0;
+}
+
+static int clone_error(const struct plan *plan, int errnum, struct cloche_error *err)
+{
+	if (errnum == ENOSYS) {
+		error_set_hint(err, HINT_KERNEL_OLD);
+		return error_set(err, ERROR_KERNEL_TOO_OLD, 0, "clone3");
+	}
+	if ((errnum == EPERM || errnum == EACCES) && plan->clone_flags & CLONE_NEWUSER)
+		return error_set(err, ERROR_USERNS_REFUSED, errnum, NULL);
+	return error_set(err, ERROR_CLONE, errnum, NULL);
+}
+
+/* Makes the child; it never returns from here. */
+static int start_child(struct run *run, struct enter *enter, struct cloche_error *err)
+{
+	struct clone_args args = {
+		.flags = run->plan->clone_flags | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&run->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+	int r = 0;
+
+	pid = sys_clone3(&args);
+	if (pid < 0)
+		return clone_error(run->plan, errno, err);
+	if (pid == 0)
+		child_main(enter);
+	if (run->go_fd >= 0) {
+		r = status_started(run->plan, pid, err);
+		if (r == 0)
+			ignore(write(run->go_fd, "", 1)); /* if the child is dead we shall learn it below */
+	}
+	return r;
+}
+
+/* ---- after clone ---- */
+
+static void kill_child(const struct run *run)
+{
+	(void)pidfd_send_signal(run->pidfd, SIGKILL, NULL, 0);
+}
+
+/* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
+static int close_others(const struct run *run, struct cloche_error *err)
+{
+	int keep[] = { run->pidfd,     run->error_fd,	  run->status_fd,
+		       run->signal_fd, run->parent_pidfd, run->plan->spec->json_status_fd.fd };
+	int r = fd_close_except(keep, ARRAY_SIZE(keep));
+
+	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
+}
+
+/* A whole record, or the end of file that says COMMAND was executed. */
+static int read_error(struct run *run, struct cloche_error *err)
+{
+	struct cloche_error record;
+	ssize_t got;
+
+	do
+		got = read(run->error_fd, &record, sizeof(record));
+	while (got < 0 && errno == EINTR);
+	close_pointer(&run->error_fd);
+	run->error_fd = -EBADF;
+	if (got == (ssize_t)sizeof(record)) {
+		*err = record;
+		return record.errnum > 0 ? -record.errnum : -EINVAL;
+	}
+	run->executed = true;
+	return 0;
+}
+
+static void read_status(struct run *run)
+{
+	int status;
+
+	if (read(run->status_fd, &status, sizeof(status)) == (ssize_t)sizeof(status)) {
+		run->status = status;
+		run->ended = true;
+	}
+	/* Otherwise the init process died without a word: its own status tells. */
+	close_pointer(&run->status_fd);
+	run->status_fd = -EBADF;
+}
+
+static int read_end(struct run *run, struct cloche_error *err)
+{
+	siginfo_t info = { 0 };
+
+	while (waitid((idtype_t)P_PIDFD, (id_t)run->pidfd, &info, WEXITED) < 0)
+		if (errno != EINTR)
+			return error_set(err, ERROR_WAIT, errno, NULL);
+	run->ended = true;
+	run->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	if (info.si_code != CLD_EXITED && run->plan->has_init && !run->interrupted) {
+		struct cloche_error killed = ERROR_INIT;
+		char number[12];
+		struct str_buf text = { .data = number, .size = sizeof(number) };
+
+		str_add_number(&text, (uint64_t)info.si_status);
+		(void)error_set(&killed, ERROR_INIT_KILLED, 0, number);
+		report_message(run->plan->spec, &killed, REPORT_WARNING);
+	}
+	return 0;
+}
+
+/*
+ * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group, COMMAND included, unless
+ * that is in a session of its own. Before COMMAND runs, nobody is there to act on it: the start ends.
+ */
+static void pass_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+	bool ends_us;
+
+	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	ends_us = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP ||
+		  info.ssi_signo == SIGQUIT;
+	if (!run->executed && ends_us) {
+		run->interrupted = (int)info.ssi_signo;
+		kill_child(run);
+	} else if (info.ssi_code != SI_KERNEL || run->plan->new_session) {
+		(void)pidfd_send_signal(run->pidfd, (int)info.ssi_signo, NULL, 0);
+	}
+}
+
+/* One round of waiting. */
+static int follow(struct run *run, struct cloche_error *err)
+{
+	struct pollfd fds[] = {
+		{ .fd = run->error_fd, .events = POLLIN },  { .fd = run->status_fd, .events = POLLIN },
+		{ .fd = run->pidfd, .events = POLLIN },	    { .fd = run->signal_fd, .events = POLLIN },
+		{ .fd = run->parent_pidfd, .events = POLLIN },
+	};
+	int r = 0;
+
+	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		return errno == EINTR ? 0 : error_set(err, ERROR_WAIT, errno, NULL);
+	if (fds[4].revents) {
+		run->interrupted = SIGKILL;
+		kill_child(run);
+		close_pointer(&run->parent_pidfd);
+		run->parent_pidfd = -EBADF;
+	}
+	if (fds[3].revents)
+		pass_signal(run);
+	if (fds[0].revents)
+		r = read_error(run, err); /* before the end: a record says more than a status */
+	if (r == 0 && fds[1].revents && !fds[0].revents)
+		read_status(run);
+	if (r == 0 && !run->ended && fds[2].revents && !fds[0].revents)
+		r = read_end(run, err);
+	return r;
+}
+
+static int follow_to_end(struct run *run, struct cloche_error *err)
+{
+	int r = close_others(run, err);
+
+	while (r == 0 && !run->ended)
+		r = follow(run, err);
+	if (r < 0) {
+		struct cloche_error ignored = ERROR_INIT;
+
+		/* Nothing of a failed start may survive. */
+		run->interrupted = SIGKILL;
+		kill_child(run);
+		(void)read_end(run, &ignored);
+	}
+	return r;
+}
+
+static int run_child(struct run *run, struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = run->plan->spec;
+	bool reports = spec->info_fd.fd >= 0 || spec->json_status_fd.fd >= 0;
+	int r = open_pipe(&run->error_fd, &enter->error_fd, err);
+
+	if (r == 0 && run->plan->has_init && !run->plan->ends_together)
+		r = open_pipe(&run->status_fd, &enter->status_fd, err);
+	if (r == 0 && reports)
+		r = open_pipe(&enter->go_fd, &run->go_fd, err);
+	if (r < 0)
+		return r;
+	enter->supervisor_pidfd = pidfd_open(getpid(), 0);
+	if (enter->supervisor_pidfd < 0)
+		return pipe_error(errno, "a process descriptor", err);
+	r = watch_parent(run, err);
+	if (r == 0)
+		r = watch_signals(run, err);
+	if (r == 0)
+		r = join_namespaces(run->plan, err);
+	if (r < 0)
+		return r;
+	r = start_child(run, enter, err);
+	if (run->pidfd < 0)
+		return r;
+	if (r < 0) {
+		kill_child(run);
+		(void)follow_to_end(run, &(struct cloche_error){ .use = -1 });
+		return r;
+	}
+	return follow_to_end(run, err);
+}
+
+int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title, int *ret_status,
+	     struct cloche_error *err)
+{
+	struct run run = {
+		.plan = plan,
+		.pidfd = -EBADF,
+		.error_fd = -EBADF,
+		.status_fd = -EBADF,
+		.go_fd = -EBADF,
+		.signal_fd = -EBADF,
+		.parent_pidfd = -EBADF,
+	};
+	struct enter enter = { .plan = plan, .facts = facts, .title = title };
+	int r;
+
+	err->stage = STAGE_START;
+	r = prepare_enter(&enter, err);
+	if (r == 0)
+		r = run_child(&run, &enter, err);
+	prepare_free(&enter);
+	if (r < 0) {
+		diagnose(plan, err);
+		status_failed(plan->spec, err);
+		return r;
+	}
+	*ret_status = run.interrupted && !run.executed ? 128 + run.interrupted : run.status;
+	if (run.executed)
+		status_exited(plan->spec, run.status);
+	return 0;
+}
