@@ -104,15 +104,35 @@ int fd_write_file(int dir_fd, const char *path, const char *text)
 	return (size_t)written == length ? 0 : -EIO;
 }
 
+static void swap_numbers(int *a, int *b)
+{
+	int other = *a;
+
+	*a = *b;
+	*b = other;
+}
+
+/* Restores the heap below @top: no number is smaller than those it leads to. */
+static void sift_down(int *numbers, size_t top, size_t count)
+{
+	for (size_t child; (child = 2 * top + 1) < count; top = child) {
+		if (child + 1 < count && numbers[child + 1] > numbers[child])
+			child++;
+		if (numbers[top] >= numbers[child])
+			return;
+		swap_numbers(&numbers[top], &numbers[child]);
+	}
+}
+
+/* Heapsort: qsort(3) may allocate. */
 static void sort_numbers(int *numbers, size_t count)
 {
-	for (size_t i = 1; i < count; i++)
-		for (size_t j = i; j > 0 && numbers[j] < numbers[j - 1]; j--) {
-			int other = numbers[j];
-
-			numbers[j] = numbers[j - 1];
-			numbers[j - 1] = other;
-		}
+	for (size_t top = count / 2; top > 0; top--)
+		sift_down(numbers, top - 1, count);
+	for (size_t rest = count; rest > 1; rest--) {
+		swap_numbers(&numbers[0], &numbers[rest - 1]);
+		sift_down(numbers, 0, rest - 1);
+	}
 }
 
 int fd_close_except(int *keep, size_t count)

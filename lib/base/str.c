@@ -75,6 +75,7 @@ static bool is_control(const unsigned char *text)
 
 void str_add_escaped(struct str_buf *buf, const char *text)
 {
+	buf->data[buf->length] = '\0';
 	while (*text) {
 		size_t length = str_utf8_length(text);
 		unsigned char c = (unsigned char)*text;

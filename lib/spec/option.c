@@ -635,10 +635,10 @@ static int unknown_option(const char *word, struct cloche_error *err)
  */
 static int parse_option(struct parser *parser, char *const *words, size_t *ret_used, struct cloche_error *err)
 {
-	const char *name = words[0] + 2;
+	const char *name = str_starts(words[0], "--") ? words[0] + 2 : "";
 	const char *value = strchr(name, '=');
 	size_t count;
-	int index = str_starts(words[0], "--") ? find_row(name, value ? (size_t)(value - name) : strlen(name)) : -1;
+	int index = find_row(name, value ? (size_t)(value - name) : strlen(name));
 	const struct option_row *row = index < 0 ? NULL : &option_rows(&count)[index];
 	struct option_use *use;
 	int number, r;
@@ -770,10 +770,10 @@ static int set_args(struct parser *parser, int use, long param, struct cloche_er
 	r = parse_words(parser, words, &rest, err);
 	parser->depth--;
 	parser->file = outer_file;
-	if (r == 0 && *rest && !ends_reading(parser->spec->action)) {
-		err->use = use;
+	if (r == 0 && *rest && !ends_reading(parser->spec->action))
 		r = error_set(err, ERROR_ARGS_WORD, 0, *rest);
-	}
+	if (r < 0 && err->use < 0)
+		err->use = use;
 	return r;
 }
 

@@ -95,7 +95,7 @@ void status_exited(const struct spec *spec, int status)
 
 void status_failed(const struct spec *spec, const struct cloche_error *err)
 {
-	char text[8192];
+	char text[16384]; /* each byte of the record may become six */
 	struct str_buf out = { .data = text, .size = sizeof(text) };
 
 	if (spec->json_status_fd.fd < 0)
