@@ -10,12 +10,15 @@ import re
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
+import zlib
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 HANG = 300  # seconds after which a command counts as hung; nothing is asserted about time
+COLOUR = (0x12, 0xA4, 0x5C)  # of pictures and pages that the tests make
 _numbers = itertools.count()
 
 PER_START = ("DBUS_", "FLATPAK_BWRAP=", "PATH=")  # environment
@@ -28,9 +31,9 @@ echo == descriptors; for f in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20 30 40;
 	[ -e /proc/$$/fd/$f ] && echo "$f is open"; done
 echo == status; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigBlk|SigIgn|Umask)' /proc/self/status
 echo == maps; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
-echo == files; for d in / /app /dev /dev/* /run /run/* /run/user/* /tmp /var /home /etc /usr /proc; do
-	[ "$d" != /proc/self ] && for f in "$d"/*; do
-		case "$f" in /proc/[0-9]*|/proc/*/[0-9]*|/dev/*/*/*) ;; *) stat -c '%A %u %g %N' "$f" 2>&1;; esac
+echo == files; for d in / /app /dev /dev/* /run /run/* /run/user/* /var /home /etc /usr /proc; do
+	for f in "$d"/*; do
+		case "$f" in /proc/[0-9]*|/proc/*self) ;; *) stat -c '%A %u %g %N' "$f" 2>&1;; esac
 	done; done
 echo == cwd; pwd; readlink /proc/self/cwd
 echo == namespaces; for n in user mnt pid net ipc uts cgroup; do
@@ -211,14 +214,11 @@ def view(text):
     for line in text.splitlines():
         if line.startswith("== "):
             lines = sections.setdefault(line[3:], [])
-            continue
-        if not sections or line.startswith(PER_START):
-            continue  # what the caller printed before, and what it makes anew each time
-        if line.count(" - ") == 1 and line.split()[2].count(":") == 1:
-            line = mount_line(line)
-        lines.append(without_numbers(line))
+        elif sections and not line.startswith(PER_START):  # not what the caller printed, nor makes anew each time
+            lines.append(line)
     assert len(sections) == 9 and all(sections.values()), text
-    return {name: sorted(lines) for name, lines in sections.items()}
+    sections["mounts"] = visible_mounts(sections["mounts"])
+    return {name: sorted(map(without_numbers, lines)) for name, lines in sections.items()}
 
 
 def without_numbers(line):
@@ -226,14 +226,34 @@ def without_numbers(line):
     return re.sub(r"\b[0-9a-f]{32}\b|[0-9]{5,}|\bpid-[0-9]+|(?<=proxy-)[A-Z0-9]{6}|(?<=/bindfile)\w{6}", "N", line)
 
 
+def visible_mounts(lines):
+    """The mounts of a mountinfo that no other one covers, without their own, their parents' and peers' numbers."""
+    mounts = {line.split()[0]: line.split()[:6] for line in lines}
+
+    def ancestors(number):
+        while number in mounts:
+            yield number
+            number = mounts[number][1]
+
+    def is_covered(number):
+        point = mounts[number][4]
+        for other, (_, parent, _, _, over, _) in mounts.items():
+            if parent == number and over == point:
+                return True
+            below = over == "/" or point == over or point.startswith(over + "/")
+            if below and other not in ancestors(number) and number not in ancestors(other):
+                return True
+        return False
+
+    return [mount_line(line) for line in lines if not is_covered(line.split()[0])]
+
+
 def mount_line(line):
-    """A line of mountinfo without the mount's, its parent's, its device's and its peer group's numbers."""
     left, right = line.split(" - ")
     _, _, _, root, point, options, *tags = left.split()
     kind, source, superblock = right.split()
     tags = sorted(tag.split(":")[0] for tag in tags)
-    words = [point, kind, source, root, options, *tags, ",".join(sorted(superblock.split(",")))]
-    return without_numbers(" ".join(words))
+    return " ".join([point, kind, source, root, options, *tags, ",".join(sorted(superblock.split(",")))])
 
 
 def assert_same_view(expected, got):
@@ -244,3 +264,12 @@ def assert_same_view(expected, got):
         found += [f"{name}: {line}" for line in lines if line[0] in "-+"]
     if found:
         pytest.fail("views differ:\n" + "\n".join(found), pytrace=False)
+
+
+def png(size):
+    """A square PNG of one colour."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes(COLOUR) * size) * size
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))

@@ -13,12 +13,13 @@ import subprocess
 
 import pytest
 
-from .session import HANG, HERE, VIEW, assert_same_view, host_namespaces, need, new_session, on_bus, view
+from .session import HANG, HERE, VIEW, assert_same_view, host_namespaces, need, new_session, on_bus, png, view
 
 pytestmark = pytest.mark.only_user
 APPLETS = "sh ls cat echo id env mount readlink touch mkdir test true stat sleep kill wc sort grep".split()
 ARCH = platform.machine()
 APP = "org.cloche.App"
+VALIDATOR = "/usr/libexec/flatpak-validate-icon"
 RUNTIME = "org.cloche.Platform"
 
 @pytest.fixture(scope="module")
@@ -157,6 +158,19 @@ def test_flatpak_build_app_writable(flatpak):
     assert len(flatpak.bwrap.starts()) == 1
 
 
+@pytest.mark.parametrize("limit, status", [(64, 0), (32, 1)])
+def test_flatpak_validate_icon(flatpak, limit, status):
+    """The helper with which flatpak checks exported icons starts itself again in a sandbox."""
+    need(VALIDATOR)
+    icon = flatpak.work / "icon.png"
+    icon.write_bytes(png(64))
+    flatpak.bwrap.clear()
+    result = flatpak.run([VALIDATOR, "--sandbox", str(limit), str(limit), icon], status=status)
+    assert ("format=png" in result.stdout) == (status == 0) and ("Image too large" in result.stderr) == (status == 1)
+    (words,) = flatpak.bwrap.words()
+    assert words[-4] == VALIDATOR
+
+
 def running_app(flatpak, *options):
     """Starts an application that says so and waits for a line on its standard input."""
     process = flatpak.popen(shell("echo ready; read line; echo got $line; exit 3", *options), stdin=subprocess.PIPE)
@@ -204,6 +218,7 @@ def test_flatpak_enter_same_sandbox(flatpak):
                           "cat /app/share/data; ls -d /proc/[0-9]* | wc -l; readlink /proc/self/ns/mnt"], status=None)
     inside = os.readlink(f"/proc/{child}/ns/mnt")
     end_app(process)
+    assert len(result.stdout.splitlines()) == 3, result
     data, processes, namespace = result.stdout.splitlines()
     assert data == "data of the app" and namespace == inside
     assert int(processes) < 10  # the application's, not the host's

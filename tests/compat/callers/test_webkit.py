@@ -14,11 +14,11 @@ import pytest
 
 from conftest import wait_until
 
-from .session import HANG, HERE, assert_same_view, in_place_of_system_bwrap, mount_line, need, need_typelib, new_session, on_bus
+from .session import (COLOUR, HANG, HERE, assert_same_view, in_place_of_system_bwrap, need, need_typelib, new_session, on_bus,
+                      visible_mounts, without_numbers)
 
 pytestmark = pytest.mark.only_user
 BROWSERS = sorted(pathlib.Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser"))
-COLOUR = (0x12, 0xA4, 0x5C)
 PAGE = """<!doctype html><title>not yet</title><body style="margin:0">
 <img src="dot.svg" hidden onload="document.body.style.background='rgb(%d,%d,%d)'"><script>document.title = 'cloche ' + 6 * 7</script>
 """ % COLOUR
@@ -121,11 +121,11 @@ def test_webkit_sandbox_same_mounts(top, ordinary_user, binaries, binary):
 
 
 def web_view(web, session):
-    lines = [mount_line(line.replace(str(session.top), "SESSION")) for line in web["mounts"].splitlines()]
+    lines = visible_mounts(web["mounts"].replace(str(session.top), "SESSION").splitlines())
     wanted = ("Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp", "SigIgn", "SigBlk", "Umask")
     status = [line for line in web["status"].splitlines() if line.startswith(wanted)]
     own = [name for name, link in web["namespaces"].items() if link != os.readlink(f"/proc/self/ns/{name}")]
-    return {"mounts": sorted(lines), "status": status, "own namespaces": sorted(own), "maps": [web["maps"]]}
+    return {"mounts": sorted(map(without_numbers, lines)), "status": status, "own namespaces": sorted(own), "maps": [web["maps"]]}
 
 
 def test_minibrowser_sandbox_renders(session, display):
