@@ -15,14 +15,19 @@
 
 #define BUBBLEWRAP_LEVEL "0.13.1"
 
-/* The personality by the name of the program, or of its file where somebody runs /proc/self/exe. */
+/* By the name of the program, or of its file where somebody runs a copy as /proc/self/exe, else our own. */
 static const struct personality *personality_of(const char *name)
 {
+	const struct personality *personality = personality_for_program(name);
 	char exe[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	ssize_t length;
 
+	if (personality)
+		return personality;
+	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[length > 0 ? length : 0] = '\0';
-	return personality_for_program(name, exe);
+	personality = personality_for_program(exe);
+	return personality ? personality : personality_find("cloche");
 }
 
 static void print_help(const char *program, FILE *out)

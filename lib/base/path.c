@@ -277,57 +277,63 @@ int path_open(int root_fd, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* 0: made just now; -EEXIST or another -errno. */
+static int create_entry(int dir_fd, const char *name, mode_t type_and_mode)
+{
+	int r = S_ISDIR(type_and_mode) ? mkdirat(dir_fd, name, type_and_mode & 07777) :
+					 mknodat(dir_fd, name, type_and_mode, 0);
+
+	return r < 0 ? -errno : 0;
+}
+
 /* Creates what is missing at @place; leaves what somebody else made there meanwhile. */
 static int make_entry(const struct path_place *place, mode_t type_and_mode, const struct path_policy *policy)
 {
-	mode_t mode = type_and_mode & 07777;
 	int fd, r;
 
 	r = permit(policy, place->dir_fd);
 	if (r < 0)
 		return r;
-	if (S_ISDIR(type_and_mode)) {
-		if (mkdirat(place->dir_fd, place->name, mode) < 0 && errno != EEXIST)
-			return -errno;
-	} else {
-		fd = openat(place->dir_fd, place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			    mode);
-		if (fd < 0 && errno != EEXIST)
-			return -errno;
-		close_pointer(&fd);
-	}
+	r = create_entry(place->dir_fd, place->name, type_and_mode);
+	if (r < 0 && r != -EEXIST)
+		return r;
 	fd = open_link_free(place->dir_fd, place->name);
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * The usual case, a missing entry of a directory that exists, in three calls. -EAGAIN where the walk has to look:
- * openat2 is missing, a parent is missing, the entry is a link.
- */
-static int make_quickly(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy)
+void path_cache_drop(struct path_cache *cache)
 {
-	_place_ struct path_place place = PATH_PLACE_INIT;
-	char parent[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	struct stat info;
-	int fd;
+	close_pointer(&cache->dir_fd);
+	cache->dir_fd = -EBADF;
+}
 
-	if (!slash || slash == path || strlen(path) >= sizeof(parent) || strlen(slash + 1) > NAME_MAX ||
-	    slash[1] == '\0' || strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
+/* The directory with the written path @path (not terminated), from the cache or looked up; fd or -errno. */
+static int cached_dir(int root_fd, const char *path, size_t length, struct path_cache *cache)
+{
+	if (length == 0)
+		return root_fd;
+	if (cache->dir_fd >= 0 && strncmp(cache->path, path, length) == 0 && cache->path[length] == '\0')
+		return cache->dir_fd;
+	path_cache_drop(cache);
+	str_copy(cache->path, length + 1, path);
+	cache->dir_fd = sys_openat2(root_fd, cache->path, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_INSIDE);
+	return cache->dir_fd;
+}
+
+int path_make_new(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy,
+		  struct path_new *new)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	size_t length = slash ? (size_t)(slash - path) : 0;
+
+	if (length >= PATH_MAX || name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return -EAGAIN;
-	str_copy(parent, (size_t)(slash - path) + 1, path);
-	str_copy(place.name, sizeof(place.name), slash + 1);
-	place.dir_fd = sys_openat2(root_fd, parent, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_INSIDE);
-	if (place.dir_fd < 0)
+	new->dir_fd = cached_dir(root_fd, path, length, new->cache);
+	if (new->dir_fd < 0 || permit(policy, new->dir_fd) < 0)
 		return -EAGAIN;
-	if (permit(policy, place.dir_fd) < 0) /* the entry may be a link to where it is allowed */
-		return -EAGAIN;
-	fd = make_entry(&place, type_and_mode, policy);
-	if (fd >= 0 && (fstat(fd, &info) < 0 || S_ISLNK(info.st_mode))) {
-		(void)close(fd);
-		return -EAGAIN;
-	}
-	return fd;
+	new->name = name;
+	return create_entry(new->dir_fd, name, type_and_mode) < 0 ? -EAGAIN : 0;
 }
 
 int path_make(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy)
@@ -340,11 +346,6 @@ int path_make(int root_fd, const char *path, mode_t type_and_mode, const struct 
 		return fd;
 	if (errno != ENOENT && !walk_can_help(errno))
 		return -errno;
-	if (errno == ENOENT) {
-		fd = make_quickly(root_fd, path, type_and_mode, policy);
-		if (fd != -EAGAIN)
-			return fd;
-	}
 	r = path_find(root_fd, path, policy, &place);
 	if (r < 0)
 		return r;

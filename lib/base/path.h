@@ -54,6 +54,36 @@ must_check int path_find(int root_fd, const char *path, const struct path_policy
 must_check int path_find_nofollow(int root_fd, const char *path, const struct path_policy *policy,
 				  struct path_place *ret_place);
 
+/*
+ * The directory in which the last entry was made, so that many entries of one directory cost one look-up. It stays
+ * true while nothing but new entries is made: making an entry that was not there changes no path that resolved before.
+ */
+struct path_cache {
+	int dir_fd;          /* O_PATH, owned; -1 where nothing is known */
+	char path[PATH_MAX]; /* the directory's path as it was written */
+};
+
+/** path_cache_drop - forget; to be called when something is mounted on an entry that existed before */
+void path_cache_drop(struct path_cache *cache);
+
+/* An entry that path_make_new() made. */
+struct path_new {
+	struct path_cache *cache; /* set by the caller */
+	int dir_fd;               /* its directory, borrowed from the cache or the root */
+	const char *name;         /* points into the path */
+};
+
+/**
+ * path_make_new - create the last component of @path, where only that is missing
+ * @type_and_mode: S_IFDIR or S_IFREG (an empty file) and permissions
+ * @policy: what may be created; not NULL
+ * @new: cache is set; receives where the entry is
+ *
+ * Returns: 0 if the entry was made just now, -EAGAIN where it exists or more is missing: ask path_make().
+ */
+must_check int path_make_new(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy,
+			     struct path_new *new);
+
 /** path_open - open the existing @path below @root_fd, following links; @flags as for open(2). fd or -errno */
 must_check int path_open(int root_fd, const char *path, int flags);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/sys.h"
 #include "enter/enter.h"
 #include "spec/report.h"
 #include "watch/init.h"
@@ -53,9 +54,12 @@ static void wait_for_fd(int fd)
 	ignore(read(fd, &byte, 1));
 }
 
+/* In place, the flags of "/" will reach the host's /proc too: a mount of its own stays writable for labels and maps. */
 static int open_host_proc(struct enter *enter, struct cloche_error *err)
 {
-	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = enter->plan->in_place ?
+			 open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE) :
+			 open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_set(err, ERROR_OPEN_PROC, errno, NULL);

@@ -28,15 +28,17 @@ static int attach_entry(int dev, const char *name, int tree)
 
 static int bind_node(const struct enter *enter, int dev, size_t index)
 {
-	_close_ int file = -EBADF, tree = -EBADF;
+	int tree = enter->mounts.dev_trees[index];
+	_close_ int copy = -EBADF;
 
-	if (enter->mounts.dev_fds[index] < 0)
+	if (tree < 0)
 		return 0;
-	file = openat(dev, nodes[index], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
-	if (file < 0)
+	if (mknodat(dev, nodes[index], S_IFREG | 0444, 0) < 0)
 		return -errno;
-	tree = source_clone(enter->mounts.dev_fds[index], false, MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
-	return tree < 0 ? tree : attach_entry(dev, nodes[index], tree);
+	if (!enter->mounts.dev_attached)
+		return attach_entry(dev, nodes[index], tree);
+	copy = source_clone(tree, "", MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
+	return copy < 0 ? copy : attach_entry(dev, nodes[index], copy);
 }
 
 static int mount_devpts(int dev)
@@ -92,5 +94,6 @@ int dev_mount(struct enter *enter, const struct fs_op *op, struct cloche_error *
 	if (r < 0)
 		return r;
 	r = fill(enter, tree);
+	enter->mounts.dev_attached = true;
 	return r < 0 ? error_set(err, ERROR_DEV, -r, op->dest) : 0;
 }

@@ -24,6 +24,7 @@
 struct mounts {
 	int host_proc_fd;    /* the host's /proc, O_PATH */
 	int root_fd;         /* the new root directory */
+	struct path_cache cache; /* for destinations below root_fd */
 	bool needs_pivot;    /* root_fd is not yet what "/" means */
 	int scratch_fd;      /* invisible tmpfs, -1 */
 	unsigned scratch_count;
@@ -31,7 +32,8 @@ struct mounts {
 	int *layer_fds;      /* per overlay layer of the spec: O_PATH */
 	int *upper_fds;      /* per operation: upper directory of an overlay, -1 */
 	int *work_fds;
-	int dev_fds[7];      /* null zero full random urandom tty console, O_PATH; -1 */
+	int dev_trees[7];    /* null zero full random urandom tty console: mounts; -1 */
+	bool dev_attached;   /* ... by an earlier --dev */
 	dev_t *own_devices;  /* st_dev of our file systems */
 	size_t own_device_count;
 	bool host_refused;   /* the last creation was refused because it would be on the host */
@@ -100,8 +102,8 @@ must_check int network_up(struct cloche_error *err);
 /** source_open_all - open every source by path, before anything is covered (source.c) */
 must_check int source_open_all(struct enter *enter, struct cloche_error *err);
 
-/** source_clone - clone the mount that the O_PATH descriptor @fd is on, with flags and propagation set; fd or -errno */
-must_check int source_clone(int fd, bool recursive, uint64_t attributes, bool private_mounts);
+/** source_clone - clone what is at @path below @fd ("": @fd itself) with flags and propagation set; fd or -errno */
+must_check int source_clone(int fd, const char *path, uint64_t attributes, bool private_mounts);
 
 /** source_set_flags - set mount attributes on a tree and everything below; names the submount that refuses */
 must_check int source_set_flags(const struct enter *enter, int tree, const char *path, uint64_t attributes,

@@ -68,7 +68,7 @@ static int clone_scratch_file(const struct enter *enter, const char *name, bool 
 
 	if (fd < 0)
 		return -errno;
-	return source_clone(fd, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
+	return source_clone(fd, "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
 			    enter->plan->private_mounts);
 }
 

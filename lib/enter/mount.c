@@ -182,13 +182,24 @@ static int attach_error(const struct fs_op *op, int errnum, struct cloche_error 
 int mount_attach(struct enter *enter, const struct fs_op *op, int tree, struct cloche_error *err)
 {
 	struct mounts *mounts = &enter->mounts;
+	struct path_policy policy = mount_policy(enter, op);
+	struct path_new new = { .cache = &mounts->cache };
 	_close_ int dest = -EBADF;
 	struct statx info;
+	mode_t point;
 
 	/* No question to a server that may be dead: whether it is a directory is known. */
 	if (statx(tree, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &info) < 0)
 		return attach_error(op, errno, err);
-	dest = mount_make_dest(enter, op, S_ISDIR(info.stx_mode) ? MOUNT_POINT_DIR : MOUNT_POINT_FILE, err);
+	point = S_ISDIR(info.stx_mode) ? MOUNT_POINT_DIR : MOUNT_POINT_FILE;
+	if (path_make_new(mounts->root_fd, op->dest, point, &policy, &new) == 0) {
+		/* By name: move_mount(2) follows no link there unless told to. */
+		if (move_mount(tree, "", new.dir_fd, new.name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+			return attach_error(op, errno, err);
+		return 0;
+	}
+	path_cache_drop(&mounts->cache);
+	dest = mount_make_dest(enter, op, point, err);
 	if (dest < 0)
 		return dest;
 	if (move_mount(tree, "", dest, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -200,7 +211,7 @@ int mount_attach(struct enter *enter, const struct fs_op *op, int tree, struct c
 		if (root_fd < 0)
 			return attach_error(op, errno, err);
 		close_pointer(&mounts->root_fd);
-		mounts->root_fd = root_fd;
+		mounts->root_fd = root_fd; /* the cache is empty: its paths began at the old one */
 		mounts->needs_pivot = true;
 	}
 	return 0;
@@ -244,9 +255,8 @@ static int remount_read_only(struct enter *enter, const struct fs_op *op, struct
 static int mount_op(struct enter *enter, size_t index, struct cloche_error *err)
 {
 	const struct fs_op *op = &enter->plan->ops[index];
-	_close_ int tree = enter->mounts.trees[index];
+	int tree = enter->mounts.trees[index]; /* stays open: one close_range(2) ends them all */
 
-	enter->mounts.trees[index] = -EBADF;
 	switch (op->type) {
 	case OP_BIND:
 	case OP_BIND_FD: /* no tree: a missing source that may be missing */

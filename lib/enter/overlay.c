@@ -139,6 +139,7 @@ int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index, str
 	}
 	if (!is_unknown_way(tree))
 		return overlay_error(op, tree, err);
+	path_cache_drop(&mounts->cache);
 	dest = mount_make_dest(enter, op, S_IFDIR | 0755, err);
 	if (dest < 0)
 		return dest;

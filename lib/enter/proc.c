@@ -18,7 +18,7 @@ static int cover(const struct enter *enter, int proc_fd, const char *name, struc
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_set(err, ERROR_PROC_COVER, errno, name);
-	tree = source_clone(fd, true, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+	tree = source_clone(fd, "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
 			    enter->plan->private_mounts);
 	if (tree < 0)
 		return error_set(err, ERROR_PROC_COVER, -tree, name);

@@ -17,15 +17,15 @@
 #include "base/sys.h"
 #include "enter/enter.h"
 
-int source_clone(int fd, bool recursive, uint64_t attributes, bool private_mounts)
+int source_clone(int fd, const char *path, uint64_t attributes, bool private_mounts)
 {
 	struct mount_attr attr = { .attr_set = attributes, .propagation = private_mounts ? MS_PRIVATE : 0 };
-	_close_ int tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-						     (recursive ? AT_RECURSIVE : 0));
+	_close_ int tree = open_tree(fd, path, (path[0] ? 0 : AT_EMPTY_PATH) | OPEN_TREE_CLONE |
+						       OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
 	if (tree < 0)
 		return -errno;
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		return -errno;
 	return take_fd(&tree);
 }
@@ -351,15 +351,16 @@ static int open_devices(struct enter *enter, struct cloche_error *err)
 	struct mounts *mounts = &enter->mounts;
 	const char *tty = enter->facts->tty;
 
-	if (mounts->dev_fds[0] >= 0)
+	if (mounts->dev_trees[0] >= 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		mounts->dev_fds[i] = open(paths[i], O_PATH | O_CLOEXEC);
-		if (mounts->dev_fds[i] < 0)
-			return source_error(enter, paths[i], errno, err);
+		mounts->dev_trees[i] = source_clone(AT_FDCWD, paths[i], MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
+		if (mounts->dev_trees[i] < 0)
+			return source_error(enter, paths[i], -mounts->dev_trees[i], err);
 	}
 	if (tty[0] == '/')
-		mounts->dev_fds[ARRAY_SIZE(paths)] = open(tty, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		mounts->dev_trees[ARRAY_SIZE(paths)] =
+			source_clone(AT_FDCWD, tty, MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
 	return 0;
 }
 

@@ -84,10 +84,10 @@ static bool ends_in_bwrap(const char *name)
 	return length >= 5 && strcmp(name + length - 5, "bwrap") == 0;
 }
 
-const struct personality *personality_for_program(const char *name, const char *exe)
+const struct personality *personality_for_program(const char *name)
 {
 	name = base_name(name);
-	if (!ends_in_bwrap(name) && !str_starts(name, "cloche"))
-		name = base_name(exe);
-	return personality_find(ends_in_bwrap(name) ? "bwrap" : "cloche");
+	if (ends_in_bwrap(name))
+		return personality_find("bwrap");
+	return str_starts(name, "cloche") ? personality_find("cloche") : NULL;
 }

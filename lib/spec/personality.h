@@ -35,9 +35,5 @@ struct personality {
 /** personality_find - by name: "cloche" or "bwrap"; NULL for another */
 const struct personality *personality_find(const char *name);
 
-/**
- * personality_for_program - by the name the program was called by
- * @name: argv[0]
- * @exe: name of the executed file, asked where @name is neither *bwrap nor cloche* (a copy run as /proc/self/exe)
- */
-const struct personality *personality_for_program(const char *name, const char *exe);
+/** personality_for_program - by a program's name or path: *bwrap or cloche*; NULL for any other */
+const struct personality *personality_for_program(const char *name);

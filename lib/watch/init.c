@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/num.h"
+#include "base/process.h"
 #include "base/str.h"
 
 #define INIT_TITLE "cloche-init"
@@ -106,11 +107,27 @@ static bool reap(pid_t command, int *status)
 	}
 }
 
-/* Sleeps until a child ended or the supervisor sent a signal, which goes on to COMMAND. */
-static void wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor)
+/* Sleeps until one of @set arrives; memory that is not needed for that is given back after a while. */
+static int sleep_for_signal(const sigset_t *set, siginfo_t *ret_info, bool *trimmed)
+{
+	const struct timespec delay = { .tv_nsec = PROCESS_TRIM_DELAY_MS * 1000000l };
+	int number;
+
+	if (*trimmed)
+		return sigwaitinfo(set, ret_info);
+	number = sigtimedwait(set, ret_info, &delay);
+	if (number < 0 && errno == EAGAIN) {
+		process_trim_memory();
+		*trimmed = true;
+	}
+	return number;
+}
+
+/* Waits until a child ended or the supervisor sent a signal, which goes on to COMMAND. */
+static void wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor, bool *trimmed)
 {
 	siginfo_t info;
-	int number = sigwaitinfo(set, &info);
+	int number = sleep_for_signal(set, &info, trimmed);
 
 	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor without one. */
 	if (number > 0 && number != SIGCHLD && info.si_code == SI_USER && info.si_pid == supervisor)
@@ -143,11 +160,12 @@ static void kill_leftovers(int children_fd)
 static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, pid_t command, int children_fd)
 {
 	pid_t supervisor = enter->plan->init_is_pid_1 ? 0 : getppid();
+	bool trimmed = false;
 	int status = 0;
 	siginfo_t info;
 
 	while (!reap(command, &status))
-		wait_for_signal(set, command, supervisor);
+		wait_for_signal(set, command, supervisor, &trimmed);
 	if (enter->plan->ends_together) {
 		kill_leftovers(children_fd);
 		_exit(status);
@@ -199,7 +217,11 @@ void init_main(struct enter *enter)
 	children_fd = open_children(enter);
 	block_signals(&set);
 	overwrite_arguments(enter); /* before COMMAND can look */
-	command = fork();
+	/*
+	 * vfork(2) spares the copy of the page tables, and COMMAND's process only ever ends in execve or _exit. With
+	 * shared memory the kernel would refuse it a user namespace of its own.
+	 */
+	command = enter->plan->inner_userns ? fork() : vfork();
 	if (command < 0) {
 		(void)error_set(&err, ERROR_FORK, errno, NULL);
 		child_fail(enter, &err);

@@ -30,8 +30,9 @@ static int *new_fds(size_t count)
 static int prepare_mounts(struct mounts *mounts, const struct plan *plan, struct cloche_error *err)
 {
 	mounts->host_proc_fd = mounts->root_fd = mounts->scratch_fd = -EBADF;
-	for (size_t i = 0; i < ARRAY_SIZE(mounts->dev_fds); i++)
-		mounts->dev_fds[i] = -EBADF;
+	mounts->cache.dir_fd = -EBADF;
+	for (size_t i = 0; i < ARRAY_SIZE(mounts->dev_trees); i++)
+		mounts->dev_trees[i] = -EBADF;
 	mounts->trees = new_fds(plan->op_count);
 	mounts->upper_fds = new_fds(plan->op_count);
 	mounts->work_fds = new_fds(plan->op_count);

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "enter/enter.h"
@@ -41,6 +42,7 @@ struct run {
 	int signal_fd;     /* -1 where signals act on the supervisor itself */
 	int parent_pidfd;  /* -1 without --die-with-parent */
 	bool executed;     /* COMMAND runs */
+	bool trimmed;      /* our memory is given back */
 	bool ended;
 	int status;
 	int interrupted;   /* signal that ended the start, 0 */
@@ -253,10 +255,16 @@ static int follow(struct run *run, struct cloche_error *err)
 		{ .fd = run->pidfd, .events = POLLIN },	    { .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = run->parent_pidfd, .events = POLLIN },
 	};
+	int ready = poll(fds, ARRAY_SIZE(fds), run->trimmed || !run->executed ? -1 : PROCESS_TRIM_DELAY_MS);
 	int r = 0;
 
-	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+	if (ready < 0)
 		return errno == EINTR ? 0 : error_set(err, ERROR_WAIT, errno, NULL);
+	if (ready == 0) {
+		process_trim_memory();
+		run->trimmed = true;
+		return 0;
+	}
 	if (fds[4].revents) {
 		run->interrupted = SIGKILL;
 		kill_child(run);
