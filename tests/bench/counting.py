@@ -16,6 +16,9 @@ READING = {"read", "readv", "recvfrom", "recvmsg", "recvmmsg"}
 WAITING = {"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2",
            "wait4", "waitid", "rt_sigtimedwait", "rt_sigsuspend", "pause", "nanosleep",
            "clock_nanosleep"}
+# Asking is not waiting: the timeout of the first ones, a flag of the others.
+AT_ONCE = {"poll": (2, 0), "epoll_wait": (3, 0), "epoll_pwait": (3, 0)}  # argument, its value
+WNOHANG = {"wait4": 2, "waitid": 3}
 FUTEX_WAITS = {0, 6, 9, 11}  # WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI
 BETWEEN_PROCESSES = re.compile(r"pipe:|socket:|anon_inode:\[(eventfd|signalfd|pidfd|eventpoll)\]")
 AF_NETLINK = 16
@@ -89,6 +92,11 @@ class Record:
                 return call.arguments[1] & 0x7f in FUTEX_WAITS
             if call.name in READING:
                 return bool(BETWEEN_PROCESSES.match(call.target)) and not call.netlink
+            if call.name in AT_ONCE:
+                argument, value = AT_ONCE[call.name]
+                return call.arguments[argument] & 0xffffffff != value
+            if call.name in WNOHANG:
+                return not call.arguments[WNOHANG[call.name]] & 1
             return call.name in WAITING
         return [call for call in self.calls if call.childless and waits(call)]
 

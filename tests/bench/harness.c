@@ -34,6 +34,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,7 +42,7 @@
 #include <unistd.h>
 
 #define VARIANTS_MAX 32
-#define ARGUMENTS_MAX 8192
+#define ARGUMENTS_MAX 32768
 #define SPECIFICATION_MAX (4 << 20)
 
 struct variant {
@@ -315,6 +316,8 @@ int main(int argc, char **argv)
 	(void)syscall(SYS_close_range, 3, ~0U, 0);
 	if (settings.mounts)
 		add_mounts(settings.directory, settings.mounts);
+	/* Where we may, ahead of everybody else's work: less noise, and the same for all variants. */
+	(void)setpriority(PRIO_PROCESS, 0, -20);
 	drop_privilege(&settings);
 	run_rounds(&settings);
 	return 0;
