@@ -15,6 +15,7 @@ Packages are listed in packages.txt.
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 import pytest
@@ -22,6 +23,7 @@ import pytest
 from .session import HERE, Bwrap, need, new_session
 
 CONTROL = pathlib.Path("/usr/bin/bwrap")
+SRT_PACKAGE = "@anthropic-ai/sandbox-runtime@0.0.78"
 BUILD = pathlib.Path(os.environ.get("CLOCHE_BUILD") or HERE.parents[2] / "build")
 
 
@@ -65,3 +67,17 @@ def session(top, ordinary_user, binary):
     """An empty home for one test with one binary."""
     with new_session(top, ordinary_user, binary) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def srt_program(top):
+    """The program srt of npm's sandbox-runtime, installed."""
+    need("npm", "node", "socat", "rg")
+    place = top / "npm"
+    place.mkdir()
+    command = ["npm", "install", "--prefix", place, "--cache", place / "cache", "--no-audit", "--no-fund", SRT_PACKAGE]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=place)
+    if result.returncode != 0:
+        pytest.skip(f"npm cannot install {SRT_PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")
+    subprocess.run(["chmod", "-R", "a+rX", place], check=True)
+    return place / "node_modules/.bin/srt"

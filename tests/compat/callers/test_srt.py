@@ -8,7 +8,6 @@ import contextlib
 import http.server
 import json
 import re
-import subprocess
 import threading
 
 import pytest
@@ -18,21 +17,6 @@ from conftest import pid_namespace, pids_in_pid_namespace, wait_until
 from .session import HANG, VIEW, assert_same_view, host_namespaces, need, view
 
 pytestmark = pytest.mark.only_user
-PACKAGE = "@anthropic-ai/sandbox-runtime@0.0.78"
-
-
-@pytest.fixture(scope="module")
-def srt_program(top):
-    """The program srt, installed."""
-    need("npm", "node", "socat", "rg")
-    place = top / "npm"
-    place.mkdir()
-    command = ["npm", "install", "--prefix", place, "--cache", place / "cache", "--no-audit", "--no-fund", PACKAGE]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=place)
-    if result.returncode != 0:
-        pytest.skip(f"npm cannot install {PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")
-    subprocess.run(["chmod", "-R", "a+rX", place], check=True)
-    return place / "node_modules/.bin/srt"
 
 
 @pytest.fixture
