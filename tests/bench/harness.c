@@ -190,8 +190,8 @@ static void check(const struct variant *v, int status)
 /* Waits for everything that the last program left behind, then pauses. */
 static void settle(unsigned long pause_us)
 {
-	const struct timespec t = {.tv_sec = (time_t)(pause_us / 1000000),
-				   .tv_nsec = (long)(pause_us % 1000000) * 1000};
+	const struct timespec t = { .tv_sec = (time_t)(pause_us / 1000000),
+				    .tv_nsec = (long)(pause_us % 1000000) * 1000 };
 
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
@@ -214,7 +214,7 @@ static uint64_t time_one(const struct variant *v)
 /* Starts TOTAL programs with INFLIGHT of them alive at any time; ends when the last process has. */
 static uint64_t time_many(const struct variant *v, unsigned long inflight, unsigned long total)
 {
-	pid_t running[1024] = {0};
+	pid_t running[1024] = { 0 };
 	unsigned long started = 0;
 	uint64_t from = now_ns();
 
@@ -269,7 +269,7 @@ static void run_rounds(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct settings settings = {.rounds = 50, .warmup = 3, .pause_us = 1000};
+	struct settings settings = { .rounds = 50, .warmup = 3, .pause_us = 1000 };
 	int option, null;
 
 	while ((option = getopt(argc, argv, "u:g:m:d:r:w:p:j:n:")) != -1) {
@@ -316,7 +316,8 @@ int main(int argc, char **argv)
 	(void)syscall(SYS_close_range, 3, ~0U, 0);
 	if (settings.mounts)
 		add_mounts(settings.directory, settings.mounts);
-	/* Where we may, ahead of everybody else's work: less noise, and the same for all variants. */
+	/* Where we may, ahead of everybody else's work: less noise, and the same for all variants.
+	 */
 	(void)setpriority(PRIO_PROCESS, 0, -20);
 	drop_privilege(&settings);
 	run_rounds(&settings);

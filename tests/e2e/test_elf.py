@@ -127,9 +127,9 @@ def defects(path, objects):
 
 
 def linked_objects(program):
-    """Our object files, from the build directory of `program`."""
+    """Our object files, from the build directory of `program`; those of tests and build tools lie deeper."""
     build = pathlib.Path(program).parent
-    objects = sorted(path for path in build.rglob("*.o") if "tests" not in path.relative_to(build).parts[0])
+    objects = sorted(build.glob("*.p/*.o"))
     assert objects, f"no object files in {build}: the hardening of a static program cannot be read from it alone"
     return objects
 
