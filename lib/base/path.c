@@ -78,6 +78,15 @@ static bool at_last_name(const struct walk *walk)
 	return walk->rest[strspn(walk->rest, "/")] == '\0';
 }
 
+/* Appends @name to the path of the directory we are in; it must fit, see walk_name(). */
+static void note_entered(struct walk *walk, const char *name)
+{
+	struct str_buf done = { .data = walk->done, .size = sizeof(walk->done), .length = strlen(walk->done) };
+
+	str_add_char(&done, '/');
+	str_add(&done, name);
+}
+
 /* "..": from the root again, by names that were no links when we came this way. */
 static int walk_up(struct walk *walk)
 {
@@ -97,7 +106,7 @@ static int walk_up(struct walk *walk)
 		if (fd < 0)
 			return -errno;
 		walk_enter(walk, fd);
-		strcat(strcat(walk->done, "/"), name);
+		note_entered(walk, name);
 	}
 	return 0;
 }
@@ -126,11 +135,10 @@ static int walk_link(struct walk *walk, int fd)
 	length = readlinkat(fd, "", target, sizeof(target));
 	if (length < 0)
 		return -errno;
-	if ((size_t)length + 1 + rest >= sizeof(walk->rest))
+	if ((size_t)length + rest >= sizeof(walk->rest))
 		return -ENAMETOOLONG;
-	memmove(walk->rest + length + 1, walk->rest, rest + 1);
+	memmove(walk->rest + length, walk->rest, rest + 1); /* the rest is empty or begins with a slash */
 	memcpy(walk->rest, target, (size_t)length);
-	walk->rest[length] = '/';
 	return target[0] == '/' ? walk_to_root(walk) : 0;
 }
 
@@ -139,7 +147,7 @@ static int permit(const struct path_policy *policy, int dir_fd)
 	return policy->permit ? policy->permit(policy->context, dir_fd) : 0;
 }
 
-/* A missing directory on the way. */
+/* A missing directory on the way; or whatever somebody else made there meanwhile. fd or -errno */
 static int walk_create(struct walk *walk, const char *name)
 {
 	int fd, r;
@@ -160,32 +168,43 @@ static int walk_name(struct walk *walk, const char *name, struct path_place *ret
 {
 	_close_ int fd = open_link_free(walk->dir_fd, name);
 	bool last = at_last_name(walk);
+	bool wants_dir = walk->rest[0] == '/'; /* a slash at the end, too, path_resolution(7) */
 	struct stat info = { 0 };
 
 	if (fd < 0 && errno != ENOENT)
 		return -errno;
+	if (fd < 0 && !last) {
+		fd = walk_create(walk, name);
+		if (fd < 0)
+			return fd;
+	}
 	if (fd >= 0 && fstat(fd, &info) < 0)
 		return -errno;
-	if (fd >= 0 && S_ISLNK(info.st_mode) && (!last || walk->follow_last))
+	if (fd >= 0 && S_ISLNK(info.st_mode) && (wants_dir || walk->follow_last))
 		return walk_link(walk, fd);
+	if (fd >= 0 && wants_dir && !S_ISDIR(info.st_mode))
+		return -ENOTDIR;
 	if (last) {
 		str_copy(ret_place->name, sizeof(ret_place->name), name);
 		ret_place->fd = take_fd(&fd);
 		ret_place->dir_fd = take_fd(&walk->dir_fd);
 		return 1;
 	}
-	if (fd < 0) {
-		fd = walk_create(walk, name);
-		if (fd < 0)
-			return fd;
-	} else if (!S_ISDIR(info.st_mode)) {
-		return -ENOTDIR;
-	}
 	if (strlen(walk->done) + strlen(name) + 2 > sizeof(walk->done))
 		return -ENAMETOOLONG;
-	strcat(strcat(walk->done, "/"), name);
+	note_entered(walk, name);
 	walk_enter(walk, take_fd(&fd));
 	return 0;
+}
+
+/* Even "." and ".." need search permission where we are, path_resolution(7). */
+static int walk_dots(struct walk *walk, const char *name)
+{
+	_close_ int fd = open_link_free(walk->dir_fd, ".");
+
+	if (fd < 0)
+		return -errno;
+	return name[1] ? walk_up(walk) : 0;
 }
 
 static int walk_path(struct walk *walk, const char *path, struct path_place *ret_place)
@@ -195,6 +214,8 @@ static int walk_path(struct walk *walk, const char *path, struct path_place *ret
 
 	if (strlen(path) >= sizeof(walk->rest))
 		return -ENAMETOOLONG;
+	if (!path[0])
+		return -ENOENT;
 	str_copy(walk->rest, sizeof(walk->rest), path);
 	r = walk_to_root(walk);
 	while (r == 0) {
@@ -207,10 +228,8 @@ static int walk_path(struct walk *walk, const char *path, struct path_place *ret
 			ret_place->dir_fd = take_fd(&walk->dir_fd);
 			return ret_place->fd < 0 ? -errno : 0;
 		}
-		if (strcmp(name, ".") == 0)
-			r = 0;
-		else if (strcmp(name, "..") == 0)
-			r = walk_up(walk);
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			r = walk_dots(walk, name);
 		else
 			r = walk_name(walk, name, ret_place);
 	}
@@ -240,6 +259,13 @@ int path_find_nofollow(int root_fd, const char *path, const struct path_policy *
 		       struct path_place *ret_place)
 {
 	return find(root_fd, path, policy, false, ret_place);
+}
+
+static bool is_link(int fd)
+{
+	struct stat info;
+
+	return fstat(fd, &info) < 0 || S_ISLNK(info.st_mode);
 }
 
 /*
@@ -346,10 +372,20 @@ int path_make(int root_fd, const char *path, mode_t type_and_mode, const struct 
 		return fd;
 	if (errno != ENOENT && !walk_can_help(errno))
 		return -errno;
-	r = path_find(root_fd, path, policy, &place);
-	if (r < 0)
-		return r;
-	return place.fd >= 0 ? take_fd(&place.fd) : make_entry(&place, type_and_mode, policy);
+	/* Somebody may put a link where we are about to create: then the walk has to follow it. */
+	for (int tries = 0; tries < MAX_LINKS; tries++) {
+		r = path_find(root_fd, path, policy, &place);
+		if (r < 0)
+			return r;
+		if (place.fd >= 0)
+			return take_fd(&place.fd);
+		fd = make_entry(&place, type_and_mode, policy);
+		path_place_close(&place);
+		if (fd < 0 || !is_link(fd))
+			return fd;
+		(void)close(fd);
+	}
+	return -ELOOP;
 }
 
 bool path_is_root(const char *path)

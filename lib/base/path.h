@@ -7,6 +7,8 @@
  * openat2(2) does the work where it can (since Linux 5.6); where it is missing or an outer filter forbids it, and
  * wherever something must be created, a walk by components does, with the same results.
  *
+ * A path that its links make longer than PATH_MAX is -ENAMETOOLONG for the walk; the kernel has no such limit.
+ *
  * Nothing here allocates: it runs in the child between clone and exec.
  */
 #pragma once

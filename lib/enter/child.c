@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "enter/enter.h"
 #include "spec/report.h"
@@ -81,6 +82,15 @@ static void raise_fd_limit(struct enter *enter)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int set_ids_error(const struct plan *plan, int errnum, struct cloche_error *err)
+{
+	char number[12];
+	struct str_buf text = { .data = number, .size = sizeof(number) };
+
+	str_add_number(&text, plan->inner_uid);
+	return error_set(err, ERROR_SET_IDS, errnum, number);
+}
+
 static int enter_ids(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan *plan = enter->plan;
@@ -95,7 +105,7 @@ static int enter_ids(struct enter *enter, struct cloche_error *err)
 	if (r == 0 && plan->sets_ids &&
 	    (setresgid(plan->inner_gid, plan->inner_gid, plan->inner_gid) < 0 ||
 	     setresuid(plan->inner_uid, plan->inner_uid, plan->inner_uid) < 0))
-		r = error_set(err, ERROR_SET_IDS, errno, NULL);
+		r = set_ids_error(plan, errno, err);
 	if (r == 0 && plan->max_userns >= 0)
 		r = userns_limit(enter, err);
 	return r;

@@ -23,6 +23,7 @@
 /* The root file system while it is being built. */
 struct mounts {
 	int host_proc_fd;    /* the host's /proc, O_PATH */
+	int old_root_fd;     /* the host's root directory, O_PATH */
 	int root_fd;         /* the new root directory */
 	struct path_cache cache; /* for destinations below root_fd */
 	bool needs_pivot;    /* root_fd is not yet what "/" means */

@@ -75,7 +75,7 @@ static int prepare_in_place(struct enter *enter, struct cloche_error *err)
 	struct mounts *mounts = &enter->mounts;
 
 	err->use = op->use;
-	mounts->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mounts->root_fd = fcntl(mounts->old_root_fd, F_DUPFD_CLOEXEC, 3);
 	if (mounts->root_fd < 0)
 		return root_error(errno, err);
 	return source_set_flags(enter, mounts->root_fd, "/",
@@ -96,6 +96,9 @@ int root_prepare(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	err->stage = STAGE_MOUNTS;
+	mounts->old_root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (mounts->old_root_fd < 0)
+		return root_error(errno, err);
 	if (plan->in_place) {
 		r = prepare_in_place(enter, err);
 		err->use = r < 0 ? err->use : -1;
@@ -111,23 +114,61 @@ int root_prepare(struct enter *enter, struct cloche_error *err)
 	return mounts->root_fd < 0 ? mounts->root_fd : 0;
 }
 
+static int pivot_error(int errnum, struct cloche_error *err)
+{
+	error_set_hint(err, errnum == EINVAL ? HINT_INITRAMFS : errnum == EPERM ? HINT_LANDLOCK : HINT_NONE);
+	return error_set(err, ERROR_PIVOT, errnum, NULL);
+}
+
+/*
+ * Takes the old root off the new one. What else was stacked on the old "/" (the scratch tmpfs, a root that a later
+ * option covered) lies on top of it now and comes off first; the last umount2() takes the old root itself, after which
+ * we stand outside the namespace and the next one fails.
+ */
+static int detach_old_root(const struct mounts *mounts)
+{
+	if (fchdir(mounts->old_root_fd) < 0)
+		return -errno;
+	while (umount2(".", MNT_DETACH) == 0)
+		;
+	return errno == EINVAL ? 0 : -errno;
+}
+
+/* The mount on which @path ends; 0 where it cannot be told. */
+static uint64_t mount_id(int dir_fd, const char *path)
+{
+	struct statx info;
+
+	return statx(dir_fd, path, AT_EMPTY_PATH, STATX_MNT_ID, &info) == 0 ? info.stx_mnt_id : 0;
+}
+
+/* ".." of "/" follows whatever is mounted over "/": nothing may be. */
+static bool is_alone(const struct mounts *mounts)
+{
+	uint64_t root = mount_id(mounts->root_fd, "");
+
+	return root && mount_id(AT_FDCWD, "/") == root && mount_id(AT_FDCWD, "/..") == root;
+}
+
 int root_switch(struct enter *enter, struct cloche_error *err)
 {
 	struct mounts *mounts = &enter->mounts;
+	int r;
 
 	if (!mounts->needs_pivot)
 		return 0;
 	if (fchdir(mounts->root_fd) < 0)
-		return error_set(err, ERROR_PIVOT, errno, NULL);
+		return pivot_error(errno, err);
 	/*
-	 * Any failure is fatal: after a failed pivot the same umount2() would succeed, remove the new root and leave
-	 * us on the host's.
+	 * Any failure is fatal: after a failed pivot the umount2() would succeed, remove the new root and leave us on
+	 * the host's.
 	 */
-	if (syscall(SYS_pivot_root, ".", ".") < 0) {
-		error_set_hint(err, errno == EINVAL ? HINT_INITRAMFS : errno == EPERM ? HINT_LANDLOCK : HINT_NONE);
-		return error_set(err, ERROR_PIVOT, errno, NULL);
-	}
-	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return error_set(err, ERROR_PIVOT, errno, NULL);
-	return 0;
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return pivot_error(errno, err);
+	r = detach_old_root(mounts);
+	if (r < 0)
+		return pivot_error(-r, err);
+	if (chdir("/") < 0)
+		return pivot_error(errno, err);
+	return is_alone(mounts) ? 0 : pivot_error(0, err);
 }

@@ -94,7 +94,7 @@ int userns_assert_disabled(struct cloche_error *err)
 	if (pid < 0)
 		return error_set(err, ERROR_FORK, errno, NULL);
 	if (pid == 0)
-		_exit(unshare(CLONE_NEWUSER) == 0);
+		_exit(unshare(CLONE_NEWUSER) == 0 ? 1 : 0);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return error_set(err, ERROR_WAIT, errno, NULL);

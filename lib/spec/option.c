@@ -738,7 +738,8 @@ static int read_args(struct parser *parser, int fd, char ***ret_words, struct cl
 
 	if (r < 0) {
 		str_add_number(&text, (uint64_t)fd);
-		return error_set(err, ERROR_ARGS_READ, -r, number);
+		(void)error_set(err, ERROR_ARGS_READ, -r, number);
+		return r;
 	}
 	fd_release(fd);
 	kept = spec_add_blob(parser->spec, take_ptr(data));

@@ -116,8 +116,10 @@ static int plan_caps(struct plan *plan, const struct facts *facts)
 /*
  * Nested user namespaces are forbidden by the limit of the sandbox's own: 0, or 1 where COMMAND itself gets the one
  * inside. That one is needed where COMMAND could write the limit again: as bubblewrap does it, and with capabilities.
+ * With a mount namespace it also locks our mounts against COMMAND's capabilities: always under our own name, and for
+ * root, who keeps them all without being asked, under bubblewrap's.
  */
-static int plan_nested_userns(struct plan *plan, struct cloche_error *err)
+static int plan_nested_userns(struct plan *plan, const struct facts *facts, struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
 	bool own = is_unshared(plan, CLONE_NEWUSER);
@@ -125,7 +127,7 @@ static int plan_nested_userns(struct plan *plan, struct cloche_error *err)
 		    (spec->userns_limit == USERNS_DEFAULT && plan->personality->denies_userns);
 
 	plan->max_userns = -1;
-	if (plan->personality->isolates_caps && plan->keep_caps && own)
+	if (plan->keep_caps && own && (plan->personality->isolates_caps || facts->uid == 0))
 		plan->inner_userns = plan->inner_mountns = true;
 	if (!deny)
 		return 0;
@@ -211,7 +213,7 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_caps(plan, facts);
 	if (r == 0)
-		r = plan_nested_userns(plan, err);
+		r = plan_nested_userns(plan, facts, err);
 	if (r == 0)
 		r = plan_supervision(plan, facts, err);
 	if (r == 0)

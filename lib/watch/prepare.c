@@ -29,7 +29,7 @@ static int *new_fds(size_t count)
 
 static int prepare_mounts(struct mounts *mounts, const struct plan *plan, struct cloche_error *err)
 {
-	mounts->host_proc_fd = mounts->root_fd = mounts->scratch_fd = -EBADF;
+	mounts->host_proc_fd = mounts->old_root_fd = mounts->root_fd = mounts->scratch_fd = -EBADF;
 	mounts->cache.dir_fd = -EBADF;
 	for (size_t i = 0; i < ARRAY_SIZE(mounts->dev_trees); i++)
 		mounts->dev_trees[i] = -EBADF;
