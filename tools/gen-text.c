@@ -67,7 +67,8 @@ void write_help(FILE *out)
 	const struct option_row *rows = option_rows(&count);
 
 	for (int group = 0; group < GROUP_COUNT; group++) {
-		fprintf(out, "\n%s:\n", option_group_title((enum option_group)group));
+		fprintf(out, "%s%s:\n", group > 0 ? "\n" : "",
+			option_group_title((enum option_group)group));
 		for (size_t i = 0; i < count; i++) {
 			if (rows[i].group == (enum option_group)group)
 				write_help_row(out, &rows[i]);
