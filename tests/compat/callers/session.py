@@ -209,7 +209,11 @@ def host_namespaces():
 
 
 def view(text):
-    """VIEW's output as {section: sorted lines}, without what differs between two starts of the same binary."""
+    """VIEW's output as {section: sorted lines}, without what differs between two starts of the same binary.
+
+    Nor with what is meant to differ: for --dev bubblewrap maps uid 0 in a user namespace around the one of COMMAND, which
+    shows in uid_map and as the owner of /dev/pts; we do with one namespace.
+    """
     sections = {}
     for line in text.splitlines():
         if line.startswith("== "):
@@ -218,6 +222,8 @@ def view(text):
             lines.append(line)
     assert len(sections) == 9 and all(sections.values()), text
     sections["mounts"] = visible_mounts(sections["mounts"])
+    sections["maps"] = map(map_line, sections["maps"])
+    sections["files"] = [re.sub(r"^(\S+) \d+ \d+ (?='?/dev/pts'?$)", r"\1 ", line) for line in sections["files"]]
     return {name: sorted(map(without_numbers, lines)) for name, lines in sections.items()}
 
 
@@ -248,11 +254,18 @@ def visible_mounts(lines):
     return [mount_line(line) for line in lines if not is_covered(line.split()[0])]
 
 
+def map_line(line):
+    """A line of uid_map without the id outside, which is the one in the user namespace around."""
+    return " ".join(line.split()[::2])
+
+
 def mount_line(line):
     left, right = line.split(" - ")
     _, _, _, root, point, options, *tags = left.split()
     kind, source, superblock = right.split()
     tags = sorted(tag.split(":")[0] for tag in tags)
+    if kind == "tmpfs" and (root != "/" or point == "/"):  # the root, and data files: what the hidden tmpfs calls them
+        root, superblock = "(private)", superblock.replace("mode=755,", "")
     return " ".join([point, kind, source, root, options, *tags, ",".join(sorted(superblock.split(",")))])
 
 

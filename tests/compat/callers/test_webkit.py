@@ -14,8 +14,8 @@ import pytest
 
 from conftest import wait_until
 
-from .session import (COLOUR, HANG, HERE, assert_same_view, in_place_of_system_bwrap, need, need_typelib, new_session, on_bus,
-                      visible_mounts, without_numbers)
+from .session import (COLOUR, HANG, HERE, assert_same_view, in_place_of_system_bwrap, map_line, need, need_typelib, new_session,
+                      on_bus, visible_mounts, without_numbers)
 
 pytestmark = pytest.mark.only_user
 BROWSERS = sorted(pathlib.Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser"))
@@ -125,7 +125,7 @@ def web_view(web, session):
     wanted = ("Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp", "SigIgn", "SigBlk", "Umask")
     status = [line for line in web["status"].splitlines() if line.startswith(wanted)]
     own = [name for name, link in web["namespaces"].items() if link != os.readlink(f"/proc/self/ns/{name}")]
-    return {"mounts": sorted(map(without_numbers, lines)), "status": status, "own namespaces": sorted(own), "maps": [web["maps"]]}
+    return {"mounts": sorted(map(without_numbers, lines)), "status": status, "own namespaces": sorted(own), "maps": [map_line(web["maps"])]}
 
 
 def test_minibrowser_sandbox_renders(session, display):
