@@ -146,7 +146,7 @@ static int no_command(const struct spec *spec, const char *program, struct cloch
 
 static int plan_and_execute(const struct spec *spec, char **argv, int *ret_status, struct cloche_error *err)
 {
-	struct facts facts;
+	struct facts facts = { 0 };
 	struct plan plan = { 0 };
 	int r;
 
@@ -160,6 +160,7 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);
 	plan_free(&plan);
+	facts_free(&facts);
 	return r;
 }
 

@@ -62,14 +62,23 @@ static char *mount_point(char *line)
 	return line;
 }
 
-/* Sets the flags of the mount at @path below @tree; a refusal is an error that names it, or a warning. */
-static int set_submount_flags(const struct enter *enter, int tree, const char *path, struct mount_attr *attr,
-			      struct cloche_error *err)
+/* A tree whose mounts get flags one by one. */
+struct flagging {
+	const struct enter *enter;
+	int tree;
+	size_t base_length; /* of the host path the tree was cloned from, without a last slash */
+	struct mount_attr attr;
+};
+
+/* Sets the flags of the mount with the host path @path; a refusal is an error that names it, or a warning. */
+static int set_submount_flags(const struct flagging *flagging, const char *path, struct cloche_error *err)
 {
-	const char *relative = path + strspn(path, "/");
+	const struct enter *enter = flagging->enter;
+	const char *relative = path + flagging->base_length + 1;
+	struct mount_attr attr = flagging->attr;
 	struct cloche_error warning = ERROR_INIT;
 
-	if (mount_setattr(tree, relative, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, attr, sizeof(*attr)) == 0)
+	if (mount_setattr(flagging->tree, relative, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, &attr, sizeof(attr)) == 0)
 		return 0;
 	/* Not a mount point of this tree: something is mounted over it, or it is unbindable. */
 	if (errno == EINVAL || errno == ENOENT)
@@ -85,16 +94,14 @@ static int set_submount_flags(const struct enter *enter, int tree, const char *p
 }
 
 /* Calls set_submount_flags() for each mount of the host's table that lies below the host path @base. */
-static int set_all_submount_flags(const struct enter *enter, int tree, const char *base, struct mount_attr *attr,
-				  struct cloche_error *err)
+static int set_all_submount_flags(struct flagging *flagging, const char *base, struct cloche_error *err)
 {
-	_close_ int fd = openat(enter->mounts.host_proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	_close_ int fd = openat(flagging->enter->mounts.host_proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	char buf[3 * PATH_MAX];
-	size_t used = 0, base_length = strlen(base);
+	size_t used = 0, length = strcmp(base, "/") == 0 ? 0 : strlen(base);
 	ssize_t got;
 
-	if (base_length == 1)
-		base_length = 0; /* "/" is above everything */
+	flagging->base_length = length;
 	if (fd < 0)
 		return error_set(err, ERROR_OPEN_PROC, errno, "self/mountinfo");
 	while ((got = read(fd, buf + used, sizeof(buf) - 1 - used)) > 0) {
@@ -108,9 +115,8 @@ static int set_all_submount_flags(const struct enter *enter, int tree, const cha
 
 			*end = '\0';
 			point = mount_point(line);
-			if (point && strncmp(point, base, base_length) == 0 && point[base_length] == '/' &&
-			    point[base_length + 1])
-				r = set_submount_flags(enter, tree, point + base_length, attr, err);
+			if (point && strncmp(point, base, length) == 0 && point[length] == '/' && point[length + 1])
+				r = set_submount_flags(flagging, point, err);
 			if (r < 0)
 				return r;
 			line = end + 1;
@@ -134,10 +140,12 @@ static void path_of(const struct enter *enter, int fd, char path[PATH_MAX])
 int source_set_flags(const struct enter *enter, int tree, const char *path, uint64_t attributes,
 		     struct cloche_error *err)
 {
-	struct mount_attr attr = {
-		.attr_set = attributes,
-		.propagation = enter->plan->private_mounts ? MS_PRIVATE : 0,
+	struct flagging flagging = {
+		.enter = enter,
+		.tree = tree,
+		.attr = { .attr_set = attributes, .propagation = enter->plan->private_mounts ? MS_PRIVATE : 0 },
 	};
+	struct mount_attr attr = flagging.attr;
 	char real_path[PATH_MAX];
 	_close_ int fd = -EBADF;
 
@@ -154,7 +162,7 @@ int source_set_flags(const struct enter *enter, int tree, const char *path, uint
 	if (fd < 0)
 		return error_set(err, ERROR_SOURCE, errno, path);
 	path_of(enter, fd, real_path);
-	return set_all_submount_flags(enter, tree, real_path, &attr, err);
+	return set_all_submount_flags(&flagging, real_path, err);
 }
 
 /* ---- opening ---- */
@@ -358,7 +366,7 @@ static int open_devices(struct enter *enter, struct cloche_error *err)
 		if (mounts->dev_trees[i] < 0)
 			return source_error(enter, paths[i], -mounts->dev_trees[i], err);
 	}
-	if (tty[0] == '/')
+	if (tty && tty[0] == '/')
 		mounts->dev_trees[ARRAY_SIZE(paths)] =
 			source_clone(AT_FDCWD, tty, MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
 	return 0;

@@ -47,7 +47,7 @@ int workload_enter_cwd(struct enter *enter, struct cloche_error *err)
 		err->use = -1;
 		return 0;
 	}
-	if (enter->facts->cwd[0] && try_cwd(enter, root_fd, enter->facts->cwd) == 0)
+	if (enter->facts->cwd && try_cwd(enter, root_fd, enter->facts->cwd) == 0)
 		return 0;
 	if (plan->home && plan->home[0] && try_cwd(enter, root_fd, plan->home) == 0)
 		return 0;

@@ -79,7 +79,7 @@ static void add_provided_root(struct op_list *list, const struct plan *plan, con
 
 		if (!entry->exists)
 			continue;
-		if (entry->target[0])
+		if (entry->target)
 			add_op(list, &(struct fs_op){
 					     .type = OP_SYMLINK, .source = entry->target, .dest = entry->path });
 		else
@@ -92,7 +92,7 @@ static void add_provided_root(struct op_list *list, const struct plan *plan, con
 	add_op(list, &(struct fs_op){ .type = OP_PROC, .dest = "/proc" });
 	add_op(list, &(struct fs_op){ .type = OP_DEV, .dest = "/dev" });
 	add_op(list, &(struct fs_op){ .type = OP_TMPFS, .dest = "/tmp", .mode = 01777 });
-	if (facts->home[0] && !path_is_root(facts->home))
+	if (facts->home && !path_is_root(facts->home))
 		add_op(list, &(struct fs_op){ .type = OP_DIR, .dest = facts->home, .mode = 0700 });
 }
 
@@ -181,17 +181,17 @@ static int rebuild_environment(struct plan *plan, const struct facts *facts)
 {
 	const char *const rebuilt[][2] = {
 		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-		{ "HOME", facts->home[0] ? facts->home : "/" },
+		{ "HOME", facts->home ? facts->home : "/" },
 		{ "USER", facts->user },
 		{ "LOGNAME", facts->user },
-		{ "SHELL", facts->shell[0] ? facts->shell : "/bin/sh" },
+		{ "SHELL", facts->shell ? facts->shell : "/bin/sh" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept_variables); i++)
 		if (keep_variables(plan, facts, kept_variables[i]) < 0)
 			return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(rebuilt); i++)
-		if (rebuilt[i][1][0] && set_variable(plan, rebuilt[i][0], rebuilt[i][1]) < 0)
+		if (rebuilt[i][1] && set_variable(plan, rebuilt[i][0], rebuilt[i][1]) < 0)
 			return -ENOMEM;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "spec/facts.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -53,16 +54,13 @@ static const char *file_privilege(uid_t uid, gid_t gid, uint64_t permitted)
 	return NULL;
 }
 
-static void read_tty(struct facts *facts)
+/* The target of the link @path in new memory; NULL where it is none. */
+static char *read_link(const char *path)
 {
-	char link[STR_FD_PATH_SIZE];
-	ssize_t length;
+	char target[PATH_MAX];
+	ssize_t length = readlink(path, target, sizeof(target) - 1);
 
-	facts->tty[0] = '\0';
-	if (!isatty(1))
-		return;
-	length = readlink(str_fd_path(link, 1), facts->tty, sizeof(facts->tty) - 1);
-	facts->tty[length > 0 ? length : 0] = '\0';
+	return length > 0 ? strndup(target, (size_t)length) : NULL;
 }
 
 static bool limit_is_0(void)
@@ -76,6 +74,7 @@ static bool limit_is_0(void)
 void facts_read(struct facts *facts, char *const *environ)
 {
 	uint64_t permitted = permitted_caps();
+	char link[STR_FD_PATH_SIZE];
 
 	facts->uid = getuid();
 	facts->gid = getgid();
@@ -83,22 +82,16 @@ void facts_read(struct facts *facts, char *const *environ)
 	facts->privilege = file_privilege(facts->uid, facts->gid, permitted);
 	facts->environ = environ;
 	facts->env_is_unsafe = getauxval(AT_SECURE) != 0;
-	if (!getcwd(facts->cwd, sizeof(facts->cwd)) || facts->cwd[0] != '/')
-		facts->cwd[0] = '\0';
-	read_tty(facts);
+	facts->cwd = getcwd(NULL, 0);
+	if (facts->cwd && facts->cwd[0] != '/') { /* "(unreachable)..." */
+		free(facts->cwd);
+		facts->cwd = NULL;
+	}
+	facts->tty = isatty(1) ? read_link(str_fd_path(link, 1)) : NULL;
 	facts->stdin_is_tty = isatty(0);
 	facts->userns_limit_is_0 = facts->is_root && limit_is_0();
 	facts->has_cgroup_ns = access("/proc/self/ns/cgroup", F_OK) == 0;
 	facts->has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
-}
-
-static void read_link(struct facts_entry *entry, const char *path)
-{
-	ssize_t length = readlink(path, entry->target, sizeof(entry->target) - 1);
-
-	entry->path = path;
-	entry->target[length > 0 ? length : 0] = '\0';
-	entry->exists = length > 0 || access(path, F_OK) == 0;
 }
 
 static const char *environment(const struct facts *facts, const char *name)
@@ -143,9 +136,9 @@ static void read_passwd(struct facts *facts)
 			continue;
 		if (!gid || !comment || !home || !shell)
 			continue;
-		str_copy(facts->user, sizeof(facts->user), name);
-		str_copy(facts->home, sizeof(facts->home), home[0] == '/' ? home : "");
-		str_copy(facts->shell, sizeof(facts->shell), shell[0] == '/' ? shell : "");
+		facts->user = strdup(name);
+		facts->home = home[0] == '/' ? strdup(home) : NULL;
+		facts->shell = shell[0] == '/' ? strdup(shell) : NULL;
 		return;
 	}
 }
@@ -156,12 +149,27 @@ void facts_read_user(struct facts *facts)
 							      "/lib32", "/lib64", "/libx32" };
 	const char *home = environment(facts, "HOME"), *user = environment(facts, "USER");
 
-	for (size_t i = 0; i < FACTS_LINK_COUNT; i++)
-		read_link(&facts->links[i], paths[i]);
-	facts->user[0] = facts->home[0] = facts->shell[0] = '\0';
+	for (size_t i = 0; i < FACTS_LINK_COUNT; i++) {
+		struct facts_entry *entry = &facts->links[i];
+
+		entry->path = paths[i];
+		entry->target = read_link(paths[i]);
+		entry->exists = entry->target || access(paths[i], F_OK) == 0;
+	}
 	read_passwd(facts);
-	if (!facts->home[0] && home && home[0] == '/')
-		str_copy(facts->home, sizeof(facts->home), home);
-	if (!facts->user[0] && user)
-		str_copy(facts->user, sizeof(facts->user), user);
+	if (!facts->home && home && home[0] == '/')
+		facts->home = strdup(home);
+	if (!facts->user && user)
+		facts->user = strdup(user);
+}
+
+void facts_free(struct facts *facts)
+{
+	for (size_t i = 0; i < FACTS_LINK_COUNT; i++)
+		free(facts->links[i].target);
+	free(facts->cwd);
+	free(facts->tty);
+	free(facts->user);
+	free(facts->home);
+	free(facts->shell);
 }

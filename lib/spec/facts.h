@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -12,9 +11,9 @@
 
 /* How one of the host's root directory entries is to be reproduced. */
 struct facts_entry {
-	const char *path;      /* "/bin", ... */
+	const char *path; /* "/bin", ... */
 	bool exists;
-	char target[PATH_MAX]; /* text of the symbolic link, "" for a directory */
+	char *target;     /* text of the symbolic link, NULL for a directory */
 };
 
 #define FACTS_LINK_COUNT 6
@@ -25,8 +24,8 @@ struct facts {
 	bool is_root;            /* real root with CAP_SYS_ADMIN: no user namespace is needed */
 	const char *privilege;   /* NULL, or what must not be on the program's file: "set-user-ID", ... */
 	char *const *environ;    /* the caller's, borrowed */
-	char cwd[PATH_MAX];      /* "" where there is none */
-	char tty[PATH_MAX];      /* path of the terminal on stdout, "" where it is none */
+	char *cwd;               /* NULL where there is none */
+	char *tty;               /* path of the terminal on stdout, NULL where it is none */
 	bool stdin_is_tty;
 	bool has_cgroup_ns;
 	bool userns_limit_is_0;  /* user.max_user_namespaces: read for root only, who can do without */
@@ -34,13 +33,16 @@ struct facts {
 	bool env_is_unsafe;      /* AT_SECURE: no path of the environment is to be believed */
 	/* The rest is read only for a root directory and environment of our own making. */
 	struct facts_entry links[FACTS_LINK_COUNT]; /* /bin, /sbin, /lib, /lib32, /lib64, /libx32 */
-	char user[64];           /* login name, "" where unknown */
-	char home[PATH_MAX];     /* absolute, "" where unknown */
-	char shell[PATH_MAX];
+	char *user;              /* login name, NULL where unknown */
+	char *home;              /* absolute, NULL where unknown */
+	char *shell;             /* absolute, NULL where unknown */
 };
 
-/** facts_read - ask the host; @environ is borrowed */
+/** facts_read - ask the host; @facts is zeroed, @environ borrowed. Out of memory counts as unknown. */
 void facts_read(struct facts *facts, char *const *environ);
 
 /** facts_read_user - fill links, user, home and shell, from /etc/passwd or else the environment */
 void facts_read_user(struct facts *facts);
+
+/** facts_free - release what the facts own; fine on zeroed ones */
+void facts_free(struct facts *facts);

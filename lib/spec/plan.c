@@ -162,6 +162,7 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 		struct fs_op *op = &plan->ops[i];
 
 		root_ops += path_is_root(op->dest);
+		plan->copies_data |= op->type == OP_FILE || op->type == OP_DATA || op->type == OP_DATA_RO;
 		if (op->type == OP_DATA || op->type == OP_DATA_RO ||
 		    (op->type == OP_OVERLAY && op->flags == OVERLAY_TMP))
 			plan->needs_scratch = true;

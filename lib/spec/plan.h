@@ -31,6 +31,7 @@ struct plan {
 	bool in_place;             /* the host's root stays, with flags: the first operation is a bind of / on / */
 	bool private_mounts;       /* propagation private, else slave */
 	bool creates_dest;
+	bool copies_data;          /* reads descriptors of the caller while the root is built, which may block */
 	bool needs_scratch;        /* an invisible tmpfs for overlay uppers and data files */
 	uint64_t root_size, scratch_size; /* bytes, 0: the kernel's default */
 	struct fs_op *ops;         /* in order */

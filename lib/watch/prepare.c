@@ -5,6 +5,7 @@
  */
 #include "watch/prepare.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,6 +107,17 @@ static int prepare_filters(struct enter *enter, struct cloche_error *err)
 	return r;
 }
 
+/* SELinux says whether it knows a label (selinuxfs, as security_check_context(3) asks). */
+static int check_label(const struct spec_string *label, struct cloche_error *err)
+{
+	int r = label->text ? fd_write_file(AT_FDCWD, "/sys/fs/selinux/context", label->text) : 0;
+
+	if (r == 0)
+		return 0;
+	err->use = label->use;
+	return error_set(err, ERROR_LABEL_INVALID, -r, label->text);
+}
+
 int prepare_enter(struct enter *enter, struct cloche_error *err)
 {
 	const struct spec *spec = enter->plan->spec;
@@ -115,6 +127,10 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	enter->umask = umask(0);
 	(void)umask(enter->umask);
 	r = prepare_mounts(&enter->mounts, enter->plan, err);
+	if (r == 0)
+		r = check_label(&spec->exec_label, err);
+	if (r == 0)
+		r = check_label(&spec->file_label, err);
 	if (r == 0)
 		r = prepare_command(enter, err);
 	if (r == 0)

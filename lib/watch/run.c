@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -132,27 +133,110 @@ static int clone_error(const struct plan *plan, int errnum, struct cloche_error 
 	return error_set(err, ERROR_CLONE, errnum, NULL);
 }
 
-/* Makes the child; it never returns from here. */
-static int start_child(struct run *run, struct enter *enter, struct cloche_error *err)
+/* ---- clone ---- */
+
+/* What a helper that makes the child needs and tells; it shares our memory. */
+struct start {
+	struct run *run;
+	struct enter *enter;
+	int errnum; /* of a failed clone, 0 */
+};
+
+static int child_entry(void *argument)
+{
+	child_main(argument);
+}
+
+/* The usual way: the child on a copy of our memory. pid or -errno; does not return in the child. */
+static pid_t clone_child(struct start *start, uint64_t more_flags)
 {
 	struct clone_args args = {
-		.flags = run->plan->clone_flags | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&run->pidfd,
-		.exit_signal = SIGCHLD,
+		.flags = start->run->plan->clone_flags | CLONE_PIDFD | more_flags,
+		.pidfd = (uint64_t)(uintptr_t)&start->run->pidfd,
+		.exit_signal = more_flags & CLONE_PARENT ? 0 : SIGCHLD, /* the helper's, clone(2) */
 	};
-	pid_t pid;
-	int r = 0;
+	pid_t pid = sys_clone3(&args);
 
-	pid = sys_clone3(&args);
-	if (pid < 0)
-		return clone_error(run->plan, errno, err);
 	if (pid == 0)
-		child_main(enter);
-	if (run->go_fd >= 0) {
-		r = status_started(run->plan, pid, err);
-		if (r == 0)
-			ignore(write(run->go_fd, "", 1)); /* if the child is dead we shall learn it below */
-	}
+		child_main(start->enter);
+	return pid < 0 ? -errno : pid;
+}
+
+/* Runs in a process that is in the joined pid namespace already. */
+static int clone_from_within(void *argument)
+{
+	struct start *start = argument;
+	pid_t pid = clone_child(start, CLONE_PARENT);
+
+	start->errnum = pid < 0 ? -pid : 0;
+	return 0;
+}
+
+/* The pid of the process behind @pidfd as we number it, from fdinfo (pidfd_open(2)); -ESRCH where it is gone. */
+static pid_t pid_of(int pidfd)
+{
+	char path[64], text[512], *line;
+	struct str_buf name = { .data = path, .size = sizeof(path) };
+	_close_ int fd = -EBADF;
+	ssize_t got;
+	uint64_t pid = 0;
+
+	str_add(&name, "/proc/self/fdinfo/");
+	str_add_number(&name, (uint64_t)pidfd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[got > 0 ? got : 0] = '\0';
+	line = strstr(text, "Pid:\t");
+	if (line)
+		line[5 + strcspn(line + 5, "\n")] = '\0';
+	return line && num_parse(line + 5, INT32_MAX, &pid) == 0 && pid ? (pid_t)pid : -ESRCH;
+}
+
+/*
+ * A child of a joined pid namespace that is to have one of its own: only a process that lives in the joined one can
+ * make it (pid_namespaces(7)). That helper makes the child ours, by CLONE_PARENT, and ends.
+ */
+static pid_t clone_in_joined(struct start *start)
+{
+	pid_t helper = process_clone_on_stack(clone_from_within, start, CLONE_FILES | SIGCHLD, NULL);
+
+	if (helper < 0)
+		return helper;
+	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+		;
+	return start->errnum ? -start->errnum : pid_of(start->run->pidfd);
+}
+
+/* May the child share our memory until it executes COMMAND, while we sleep? Nobody may need us meanwhile. */
+static bool can_share_memory(const struct run *run)
+{
+	const struct spec *spec = run->plan->spec;
+
+	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data && run->go_fd < 0 &&
+	       spec->block_fd.fd < 0;
+}
+
+/* Makes the child. */
+static int start_child(struct run *run, struct enter *enter, struct cloche_error *err)
+{
+	struct start start = { .run = run, .enter = enter };
+	pid_t pid;
+	int r;
+
+	if (run->plan->spec->pidns_fd.fd >= 0 && run->plan->clone_flags & CLONE_NEWPID)
+		pid = clone_in_joined(&start);
+	else if (can_share_memory(run))
+		pid = process_clone_on_stack(child_entry, enter,
+					     (int)run->plan->clone_flags | CLONE_PIDFD | SIGCHLD, &run->pidfd);
+	else
+		pid = clone_child(&start, 0);
+	if (pid < 0)
+		return clone_error(run->plan, -pid, err);
+	if (run->go_fd < 0)
+		return 0;
+	r = status_started(run->plan, pid, err);
+	if (r == 0)
+		ignore(write(run->go_fd, "", 1)); /* if the child is dead we shall learn it below */
 	return r;
 }
 
