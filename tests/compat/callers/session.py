@@ -211,7 +211,7 @@ def host_namespaces():
 def view(text):
     """VIEW's output as {section: sorted lines}, without what differs between two starts of the same binary.
 
-    Nor with what is meant to differ: for --dev bubblewrap maps uid 0 in a user namespace around the one of COMMAND, which
+    Nor with what is meant to differ: for --dev bubblewrap maps uid 0 in a user namespace around COMMAND's, which
     shows in uid_map and as the owner of /dev/pts; we do with one namespace.
     """
     sections = {}

@@ -22,7 +22,8 @@ def session(top, binary):
 def test_srt_confines_root(session, srt_program):
     session.make("work/out")
     session.write("secret", "s3cret\n", 0o600)
-    files = {"denyRead": [f"{session.work}/secret"], "allowRead": [], "allowWrite": [f"{session.work}/out"], "denyWrite": []}
+    files = {"denyRead": [f"{session.work}/secret"], "allowRead": [], "allowWrite": [f"{session.work}/out"],
+             "denyWrite": []}
     session.write("settings.json", json.dumps({**SETTINGS, "filesystem": files}))
     script = "echo new > out/new; echo x > no; cat secret; wc -l < /proc/net/dev; id -u; exit 7"
     result = session.run(["node", srt_program, "--settings", "settings.json", "--", "sh", "-c", script], status=7)

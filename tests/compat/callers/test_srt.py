@@ -133,11 +133,15 @@ def server():
             thread.join()
 
 
+# srt starts the relays to its proxy beside the command, which may be there first: so curl tries again.
+PROXIED = "NO_PROXY= no_proxy= curl -s --retry 60 --retry-connrefused --retry-delay 1"
+
+
 def test_srt_network_denied(srt):
     need("curl")
     with server() as port:
         direct = f"curl -s --noproxy '*' http://127.0.0.1:{port}/"
-        proxied = f"NO_PROXY= no_proxy= curl -s -o /dev/null -w '%{{http_code}}\\n' http://127.0.0.1:{port}/"
+        proxied = f"{PROXIED} -o /dev/null -w '%{{http_code}}\\n' http://127.0.0.1:{port}/"
         control = srt.session.run(["sh", "-c", direct])
         result = srt(f"{direct}; echo $?; {proxied}; wc -l < /proc/net/dev")
     assert control.stdout == "hello from the host\n"
@@ -147,7 +151,7 @@ def test_srt_network_denied(srt):
 def test_srt_network_allowed(srt):
     need("curl")
     with server() as port:
-        proxied = f"NO_PROXY= no_proxy= curl -s http://127.0.0.1:{port}/"
+        proxied = f"{PROXIED} http://127.0.0.1:{port}/"
         result = srt(proxied, network={"allowedDomains": [f"127.0.0.1:{port}"]})
     assert result.stdout == "hello from the host\n"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""GNOME's thumbnailing library (as in nautilus) makes a thumbnail in its sandbox, with the bwrap that is first on PATH."""
+"""GNOME's thumbnailing library, as in nautilus, works in its sandbox with the bwrap that is first on PATH."""
 import pytest
 
 from .session import COLOUR, need, need_typelib, png

@@ -14,13 +14,14 @@ import pytest
 
 from conftest import wait_until
 
-from .session import (COLOUR, HANG, HERE, assert_same_view, in_place_of_system_bwrap, map_line, need, need_typelib, new_session,
-                      on_bus, visible_mounts, without_numbers)
+from .session import (COLOUR, HANG, HERE, assert_same_view, in_place_of_system_bwrap, map_line, need, need_typelib,
+                      new_session, on_bus, visible_mounts, without_numbers)
 
 pytestmark = pytest.mark.only_user
 BROWSERS = sorted(pathlib.Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser"))
 PAGE = """<!doctype html><title>not yet</title><body style="margin:0">
-<img src="dot.svg" hidden onload="document.body.style.background='rgb(%d,%d,%d)'"><script>document.title = 'cloche ' + 6 * 7</script>
+<img src="dot.svg" hidden onload="document.body.style.background='rgb(%d,%d,%d)'">
+<script>document.title = 'cloche ' + 6 * 7</script>
 """ % COLOUR
 DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 
@@ -125,7 +126,8 @@ def web_view(web, session):
     wanted = ("Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp", "SigIgn", "SigBlk", "Umask")
     status = [line for line in web["status"].splitlines() if line.startswith(wanted)]
     own = [name for name, link in web["namespaces"].items() if link != os.readlink(f"/proc/self/ns/{name}")]
-    return {"mounts": sorted(map(without_numbers, lines)), "status": status, "own namespaces": sorted(own), "maps": [map_line(web["maps"])]}
+    return {"mounts": sorted(map(without_numbers, lines)), "status": status, "own namespaces": sorted(own),
+            "maps": [map_line(web["maps"])]}
 
 
 def test_minibrowser_sandbox_renders(session, display):
