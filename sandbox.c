@@ -15,7 +15,8 @@
 
 #define BUBBLEWRAP_LEVEL "0.13.1"
 
-/* By the name of the program, or of its file where somebody runs a copy as /proc/self/exe, else our own. */
+/* By the name of the program, or of its file where somebody runs a copy as /proc/self/exe, else our
+ * own. */
 static const struct personality *personality_of(const char *name)
 {
 	const struct personality *personality = personality_for_program(name);
@@ -44,8 +45,8 @@ static void print_version(const struct personality *personality)
 }
 
 /*
- * The memory from argv[0] to the end of the environment, as far as it is in one piece, as the kernel lays it out. The
- * init process overwrites it in its copy.
+ * The memory from argv[0] to the end of the environment, as far as it is in one piece, as the
+ * kernel lays it out. The init process overwrites it in its copy.
  */
 static struct enter_title title_of(char **argv, char **environment)
 {
@@ -92,19 +93,22 @@ static int setup_status(const struct personality *personality, const struct cloc
 {
 	if (err->code != ERROR_EXEC)
 		return personality->status_setup;
-	return err->errnum == ENOENT ? personality->status_not_found : personality->status_not_executable;
+	return err->errnum == ENOENT ? personality->status_not_found
+				     : personality->status_not_executable;
 }
 
 static void tell_choices(const struct plan *plan)
 {
 	const struct spec *spec = plan->spec;
 
-	report_note(spec, plan->in_place ? "root directory: the host's, in place" : "root directory: a new tmpfs");
-	report_note(spec, plan->has_init ? "an init process will stand between us and COMMAND" :
-					   "no init process is needed");
-	report_note(spec, plan->max_userns < 0 ? "user namespaces inside: allowed" :
-			  plan->inner_userns   ? "user namespaces inside: forbidden, by a second one" :
-						 "user namespaces inside: forbidden, by sysctl");
+	report_note(spec, plan->in_place ? "root directory: the host's, in place"
+					 : "root directory: a new tmpfs");
+	report_note(spec, plan->has_init ? "an init process will stand between us and COMMAND"
+					 : "no init process is needed");
+	report_note(spec, plan->max_userns < 0 ? "user namespaces inside: allowed"
+			  : plan->inner_userns
+				  ? "user namespaces inside: forbidden, by a second one"
+				  : "user namespaces inside: forbidden, by sysctl");
 }
 
 static int execute(const struct plan *plan, const struct facts *facts, struct enter_title title,
@@ -144,7 +148,8 @@ static int no_command(const struct spec *spec, const char *program, struct cloch
 	return error_set(err, ERROR_NO_COMMAND, 0, NULL);
 }
 
-static int plan_and_execute(const struct spec *spec, char **argv, int *ret_status, struct cloche_error *err)
+static int plan_and_execute(const struct spec *spec, char **argv, int *ret_status,
+			    struct cloche_error *err)
 {
 	struct facts facts = { 0 };
 	struct plan plan = { 0 };

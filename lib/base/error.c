@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The error record and its texts. Filling it is async-signal-safe, since the child does it between clone and exec.
+ * The error record and its texts. Filling it is async-signal-safe, since the child does it between
+ * clone and exec.
  */
 #include "base/error.h"
 
@@ -54,7 +55,8 @@ const char *error_hint_text(enum error_hint hint)
 	return hint_texts[hint];
 }
 
-const char *error_format(const struct cloche_error *err, const char *template, char *buf, size_t size)
+const char *error_format(const struct cloche_error *err, const char *template, char *buf,
+			 size_t size)
 {
 	struct str_buf out = { .data = buf, .size = size };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The error record: filled once, where a failure is detected; carried unchanged to the place that prints it. It is
- * plain data of fixed size (below PIPE_BUF), so the child can hand it to the supervisor with one write(2).
+ * The error record: filled once, where a failure is detected; carried unchanged to the place that
+ * prints it. It is plain data of fixed size (below PIPE_BUF), so the child can hand it to the
+ * supervisor with one write(2).
  *
- * The texts live in messages.def, one row per code with a column per personality; nothing else formats a message.
+ * The texts live in messages.def, one row per code with a column per personality; nothing else
+ * formats a message.
  */
 #pragma once
 
@@ -48,10 +50,10 @@ struct cloche_error {
 	enum error_code code;
 	enum error_stage stage;
 	enum error_hint hint;
-	int errnum;        /* positive errno, 0 where no system call failed */
-	int use;           /* index of the option in the spec's uses, -1 where none is to blame */
-	char path[1024];   /* the path or value meant, "" where there is none; cut to fit */
-	char detail[512];  /* a second value for the text, "" where there is none */
+	int errnum;	  /* positive errno, 0 where no system call failed */
+	int use;	  /* index of the option in the spec's uses, -1 where none is to blame */
+	char path[1024];  /* the path or value meant, "" where there is none; cut to fit */
+	char detail[512]; /* a second value for the text, "" where there is none */
 };
 
 #define ERROR_INIT ((struct cloche_error){ .use = -1 })
@@ -63,7 +65,8 @@ struct cloche_error {
  * @errnum: positive errno, or 0 where no system call failed
  * @path: path or value for the text, copied and cut to fit; may be NULL
  *
- * Async-signal-safe: neither allocates nor formats. Returns: -errnum, or -EINVAL where errnum is 0, for `return`.
+ * Async-signal-safe: neither allocates nor formats. Returns: -errnum, or -EINVAL where errnum is 0,
+ * for `return`.
  */
 int error_set(struct cloche_error *err, enum error_code code, int errnum, const char *path);
 
@@ -71,7 +74,8 @@ int error_set(struct cloche_error *err, enum error_code code, int errnum, const 
 int error_set_detail(struct cloche_error *err, enum error_code code, int errnum, const char *path,
 		     const char *detail);
 
-/** error_set_hint - add the cause known where the failure was detected, unless there is a hint already */
+/** error_set_hint - add the cause known where the failure was detected, unless there is a hint
+ * already */
 void error_set_hint(struct cloche_error *err, enum error_hint hint);
 
 /** error_stage_name - the name of @stage as the JSON object spells it, a static string */
@@ -89,4 +93,5 @@ const char *error_hint_text(enum error_hint hint);
  *
  * The errno's text is appended after ": " where there is one. Returns: @buf.
  */
-const char *error_format(const struct cloche_error *err, const char *template, char *buf, size_t size);
+const char *error_format(const struct cloche_error *err, const char *template, char *buf,
+			 size_t size);

@@ -11,8 +11,8 @@
 #include <sys/vfs.h>
 
 /*
- * Something open that is good for nothing: it occupies a number below 3 so that nothing of ours lands there, leads
- * nowhere, and needs no file system.
+ * Something open that is good for nothing: it occupies a number below 3 so that nothing of ours
+ * lands there, leads nowhere, and needs no file system.
  */
 static int open_placeholder(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Descriptors: whole reads and writes, closing all but some. Async-signal-safe unless it says that it allocates.
+ * Descriptors: whole reads and writes, closing all but some. Async-signal-safe unless it says that
+ * it allocates.
  */
 #pragma once
 
@@ -25,7 +26,8 @@ must_check int fd_read_all(int fd, size_t max, char **ret_data, size_t *ret_size
 /** fd_copy - copy what @from still holds to @to; 0 or -errno. Uses a buffer on the stack. */
 must_check int fd_copy(int from, int to);
 
-/** fd_write_file - open @path below @dir_fd for writing and write @text with one write(2); 0 or -errno */
+/** fd_write_file - open @path below @dir_fd for writing and write @text with one write(2); 0 or
+ * -errno */
 must_check int fd_write_file(int dir_fd, const char *path, const char *text);
 
 /**
@@ -36,17 +38,20 @@ must_check int fd_write_file(int dir_fd, const char *path, const char *text);
  */
 must_check int fd_close_except(int *keep, size_t count);
 
-/** fd_hold_stdio - put a close-on-exec placeholder on each closed descriptor from 0 to 2; 0 or -errno */
+/** fd_hold_stdio - put a close-on-exec placeholder on each closed descriptor from 0 to 2; 0 or
+ * -errno */
 must_check int fd_hold_stdio(void);
 
 /**
  * fd_release - give up a descriptor that an option named
  *
- * Closes it; 0 to 2 are replaced by a close-on-exec placeholder instead, so that nothing we open lands there.
+ * Closes it; 0 to 2 are replaced by a close-on-exec placeholder instead, so that nothing we open
+ * lands there.
  */
 void fd_release(int fd);
 
-/** fd_same_file - do two descriptors refer to the same inode? False where either cannot be asked. */
+/** fd_same_file - do two descriptors refer to the same inode? False where either cannot be asked.
+ */
 bool fd_same_file(int first, int second);
 
 /** fd_on_filesystem - is @fd on a file system with this magic number (statfs(2))? */

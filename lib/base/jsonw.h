@@ -9,8 +9,8 @@
 /**
  * jsonw_string - append @text as a JSON string with its quotes
  *
- * File names are bytes, JSON is Unicode: bytes that are no valid UTF-8 become the characters U+0080 to U+00FF of the
- * same number.
+ * File names are bytes, JSON is Unicode: bytes that are no valid UTF-8 become the characters U+0080
+ * to U+00FF of the same number.
  */
 void jsonw_string(struct str_buf *buf, const char *text);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Path names inside a root directory. The walk keeps two things: a descriptor of the directory it has come to, and
- * that directory's path from the root, free of links. ".." drops the last name and walks the path anew, instead of
- * opening "..", which would leave the root if somebody moved the directory meanwhile.
+ * Path names inside a root directory. The walk keeps two things: a descriptor of the directory it
+ * has come to, and that directory's path from the root, free of links. ".." drops the last name and
+ * walks the path anew, instead of opening "..", which would leave the root if somebody moved the
+ * directory meanwhile.
  */
 #include "base/path.h"
 
@@ -23,10 +24,10 @@ struct walk {
 	int root_fd;
 	const struct path_policy *policy;
 	bool follow_last;
-	int dir_fd;          /* where we are; owned */
+	int dir_fd;	     /* where we are; owned */
 	char done[PATH_MAX]; /* path of dir_fd from the root: "" or "/a/b" */
 	char rest[PATH_MAX]; /* what is still to be walked */
-	int links;           /* symbolic links followed so far */
+	int links;	     /* symbolic links followed so far */
 };
 
 void path_place_close(struct path_place *place)
@@ -81,7 +82,9 @@ static bool at_last_name(const struct walk *walk)
 /* Appends @name to the path of the directory we are in; it must fit, see walk_name(). */
 static void note_entered(struct walk *walk, const char *name)
 {
-	struct str_buf done = { .data = walk->done, .size = sizeof(walk->done), .length = strlen(walk->done) };
+	struct str_buf done = { .data = walk->done,
+				.size = sizeof(walk->done),
+				.length = strlen(walk->done) };
 
 	str_add_char(&done, '/');
 	str_add(&done, name);
@@ -112,7 +115,8 @@ static int walk_up(struct walk *walk)
 }
 
 /*
- * Links of procfs below a process's directory jump to objects, not to paths. Only those in its root directory
+ * Links of procfs below a process's directory jump to objects, not to paths. Only those in its root
+ * directory
  * ("self", "mounts") are ordinary.
  */
 static bool is_magic_link(int dir_fd, int link_fd)
@@ -137,7 +141,8 @@ static int walk_link(struct walk *walk, int fd)
 		return -errno;
 	if ((size_t)length + rest >= sizeof(walk->rest))
 		return -ENAMETOOLONG;
-	memmove(walk->rest + length, walk->rest, rest + 1); /* the rest is empty or begins with a slash */
+	memmove(walk->rest + length, walk->rest,
+		rest + 1); /* the rest is empty or begins with a slash */
 	memcpy(walk->rest, target, (size_t)length);
 	return target[0] == '/' ? walk_to_root(walk) : 0;
 }
@@ -222,7 +227,8 @@ static int walk_path(struct walk *walk, const char *path, struct path_place *ret
 		r = next_name(walk, name);
 		if (r < 0)
 			break;
-		if (r == 0) { /* the path ends in a directory we are in: the root, or after ".." or "." */
+		if (r == 0) { /* the path ends in a directory we are in: the root, or after ".." or
+				 "." */
 			ret_place->name[0] = '\0';
 			ret_place->fd = fcntl(walk->dir_fd, F_DUPFD_CLOEXEC, 3);
 			ret_place->dir_fd = take_fd(&walk->dir_fd);
@@ -250,7 +256,8 @@ static int find(int root_fd, const char *path, const struct path_policy *policy,
 	return r;
 }
 
-int path_find(int root_fd, const char *path, const struct path_policy *policy, struct path_place *ret_place)
+int path_find(int root_fd, const char *path, const struct path_policy *policy,
+	      struct path_place *ret_place)
 {
 	return find(root_fd, path, policy, true, ret_place);
 }
@@ -269,8 +276,8 @@ static bool is_link(int fd)
 }
 
 /*
- * openat2 is missing (ENOSYS), forbidden by an outer filter (EPERM), or gave up because something was renamed or
- * mounted while it resolved ".." (EAGAIN, openat2(2)).
+ * openat2 is missing (ENOSYS), forbidden by an outer filter (EPERM), or gave up because something
+ * was renamed or mounted while it resolved ".." (EAGAIN, openat2(2)).
  */
 static bool walk_can_help(int errnum)
 {
@@ -306,14 +313,15 @@ int path_open(int root_fd, const char *path, int flags)
 /* 0: made just now; -EEXIST or another -errno. */
 static int create_entry(int dir_fd, const char *name, mode_t type_and_mode)
 {
-	int r = S_ISDIR(type_and_mode) ? mkdirat(dir_fd, name, type_and_mode & 07777) :
-					 mknodat(dir_fd, name, type_and_mode, 0);
+	int r = S_ISDIR(type_and_mode) ? mkdirat(dir_fd, name, type_and_mode & 07777)
+				       : mknodat(dir_fd, name, type_and_mode, 0);
 
 	return r < 0 ? -errno : 0;
 }
 
 /* Creates what is missing at @place; leaves what somebody else made there meanwhile. */
-static int make_entry(const struct path_place *place, mode_t type_and_mode, const struct path_policy *policy)
+static int make_entry(const struct path_place *place, mode_t type_and_mode,
+		      const struct path_policy *policy)
 {
 	int fd, r;
 
@@ -333,27 +341,31 @@ void path_cache_drop(struct path_cache *cache)
 	cache->dir_fd = -EBADF;
 }
 
-/* The directory with the written path @path (not terminated), from the cache or looked up; fd or -errno. */
+/* The directory with the written path @path (not terminated), from the cache or looked up; fd or
+ * -errno. */
 static int cached_dir(int root_fd, const char *path, size_t length, struct path_cache *cache)
 {
 	if (length == 0)
 		return root_fd;
-	if (cache->dir_fd >= 0 && strncmp(cache->path, path, length) == 0 && cache->path[length] == '\0')
+	if (cache->dir_fd >= 0 && strncmp(cache->path, path, length) == 0 &&
+	    cache->path[length] == '\0')
 		return cache->dir_fd;
 	path_cache_drop(cache);
 	str_copy(cache->path, length + 1, path);
-	cache->dir_fd = sys_openat2(root_fd, cache->path, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_INSIDE);
+	cache->dir_fd =
+		sys_openat2(root_fd, cache->path, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_INSIDE);
 	return cache->dir_fd;
 }
 
-int path_make_new(int root_fd, const char *path, mode_t type_and_mode, const struct path_policy *policy,
-		  struct path_new *new)
+int path_make_new(int root_fd, const char *path, mode_t type_and_mode,
+		  const struct path_policy *policy, struct path_new *new)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	size_t length = slash ? (size_t)(slash - path) : 0;
 
-	if (length >= PATH_MAX || name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	if (length >= PATH_MAX || name[0] == '\0' || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
 		return -EAGAIN;
 	new->dir_fd = cached_dir(root_fd, path, length, new->cache);
 	if (new->dir_fd < 0 || permit(policy, new->dir_fd) < 0)

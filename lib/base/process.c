@@ -17,19 +17,22 @@
 
 pid_t process_clone_on_stack(int (*function)(void *), void *argument, int flags, int *ret_pidfd)
 {
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	pid_t pid;
 	int saved;
 
 	if (stack == MAP_FAILED)
 		return -errno;
-	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | flags, argument, ret_pidfd);
+	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | flags, argument,
+		    ret_pidfd);
 	saved = errno;
 	(void)munmap(stack, STACK_SIZE);
 	return pid < 0 ? -saved : pid;
 }
 
-/* Drops the pages of segments that are never written; the kernel reads them from the file again when needed. */
+/* Drops the pages of segments that are never written; the kernel reads them from the file again
+ * when needed. */
 static int trim_object(struct dl_phdr_info *object, size_t size, void *data)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Text in buffers of fixed size: bounded, always terminated, never allocating, so usable between clone and exec.
+ * Text in buffers of fixed size: bounded, always terminated, never allocating, so usable between
+ * clone and exec.
  */
 #pragma once
 
@@ -32,7 +33,8 @@ void str_add_number(struct str_buf *buf, uint64_t number);
 /** str_utf8_length - bytes of the valid UTF-8 sequence at @text, 1 to 4; 0 where there is none */
 size_t str_utf8_length(const char *text);
 
-/** str_add_escaped - append @text with control characters and invalid UTF-8 as \ooo, so a terminal obeys none of it */
+/** str_add_escaped - append @text with control characters and invalid UTF-8 as \ooo, so a terminal
+ * obeys none of it */
 void str_add_escaped(struct str_buf *buf, const char *text);
 
 /** str_fd_path - write "/proc/self/fd/@fd" into the STR_FD_PATH_SIZE bytes at @buf; returns @buf */
@@ -42,5 +44,6 @@ const char *str_fd_path(char buf[STR_FD_PATH_SIZE], int fd);
 /** str_starts - has @text the prefix @prefix? */
 bool str_starts(const char *text, const char *prefix);
 
-/** str_format - a new string; NULL when out of memory. The caller frees it. Not for use after clone. */
+/** str_format - a new string; NULL when out of memory. The caller frees it. Not for use after
+ * clone. */
 must_check char *str_format(const char *format, ...) format_printf(1, 2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * System calls that glibc 2.36 lacks or whose headers clash, as thin inline wrappers: -1 and errno, like libc's.
+ * System calls that glibc 2.36 lacks or whose headers clash, as thin inline wrappers: -1 and errno,
+ * like libc's.
  */
 #pragma once
 

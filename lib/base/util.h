@@ -15,7 +15,11 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Leaves the call's status to the caller; the reason stands in a comment beside each use. */
-#define ignore(call) do { if (call) { } } while (0)
+#define ignore(call)                                                                               \
+	do {                                                                                       \
+		if (call) {                                                                        \
+		}                                                                                  \
+	} while (0)
 
 static inline void free_pointer(void *pointer)
 {

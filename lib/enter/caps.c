@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Capabilities of COMMAND and of the init process (capabilities(7)). The raw calls: libcap's process functions allocate
- * and would not see the difference between the sets that the two personalities need.
+ * Capabilities of COMMAND and of the init process (capabilities(7)). The raw calls: libcap's
+ * process functions allocate and would not see the difference between the sets that the two
+ * personalities need.
  */
 #include <linux/capability.h>
 #include <linux/sched.h>
@@ -18,7 +19,8 @@ static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
 		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
+		  (uint32_t)(inheritable >> 32) },
 	};
 
 	return (int)syscall(SYS_capset, &header, data);
@@ -56,8 +58,9 @@ static int raise_ambient(uint64_t caps)
 
 /* uid 0 regains nothing by execve(2), not even without no_new_privs, and cannot undo that. */
 #define SECUREBITS_NO_ROOT                                                                         \
-	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |  \
-	 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
+	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |                             \
+	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 static int caps_error(int errnum, struct cloche_error *err)
 {
@@ -71,7 +74,8 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
 	int r;
 
 	/* As bubblewrap: real root keeps what it has, until an option of capabilities is given. */
-	if (plan->personality->keeps_root_caps && plan->outer_uid == 0 && !plan->spec->cap_op_count && !own_userns)
+	if (plan->personality->keeps_root_caps && plan->outer_uid == 0 &&
+	    !plan->spec->cap_op_count && !own_userns)
 		return 0;
 	permitted = get_permitted();
 	keep = plan->keep_caps & permitted;
@@ -90,9 +94,9 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
 }
 
 /*
- * Tracing and most of /proc/PID are refused to whom does not hold all capabilities of the target: one harmless one in
- * the permitted set keeps COMMAND, which never gets it, away from the init process, while the sandbox's owner outside
- * can still join it (measured on 5.10 to 7.3).
+ * Tracing and most of /proc/PID are refused to whom does not hold all capabilities of the target:
+ * one harmless one in the permitted set keeps COMMAND, which never gets it, away from the init
+ * process, while the sandbox's owner outside can still join it (measured on 5.10 to 7.3).
  */
 int caps_guard(const struct plan *plan, struct cloche_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The child: the fixed list of steps, top to bottom, from clone to exec. It is pid 1 of the sandbox (or, as bubblewrap
- * without a pid namespace, already the process that becomes COMMAND).
+ * The child: the fixed list of steps, top to bottom, from clone to exec. It is pid 1 of the sandbox
+ * (or, as bubblewrap without a pid namespace, already the process that becomes COMMAND).
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -33,7 +33,8 @@ void child_fail(const struct enter *enter, const struct cloche_error *err)
 }
 
 /*
- * The supervisor's death ends us from here on. It may have died before prctl(2): its pidfd, opened before clone, tells.
+ * The supervisor's death ends us from here on. It may have died before prctl(2): its pidfd, opened
+ * before clone, tells.
  */
 static int watch_supervisor(const struct enter *enter, struct cloche_error *err)
 {
@@ -55,18 +56,22 @@ static void wait_for_fd(int fd)
 	ignore(read(fd, &byte, 1));
 }
 
-/* In place, the flags of "/" will reach the host's /proc too: a mount of its own stays writable for labels and maps. */
+/* In place, the flags of "/" will reach the host's /proc too: a mount of its own stays writable for
+ * labels and maps. */
 static int open_host_proc(struct enter *enter, struct cloche_error *err)
 {
-	int fd = enter->plan->in_place ?
-			 open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE) :
-			 open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = enter->plan->in_place
+			 ? open_tree(AT_FDCWD, "/proc",
+				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)
+			 : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_set(err, ERROR_OPEN_PROC, errno, NULL);
 	enter->mounts.host_proc_fd = fd;
 	/* A directory that merely looks like procfs could lead our writes elsewhere. */
-	return fd_on_filesystem(fd, PROC_SUPER_MAGIC) ? 0 : error_set(err, ERROR_NOT_PROCFS, 0, "/proc");
+	return fd_on_filesystem(fd, PROC_SUPER_MAGIC)
+		       ? 0
+		       : error_set(err, ERROR_NOT_PROCFS, 0, "/proc");
 }
 
 /* A program that opens a thousand sources needs more descriptors than the usual soft limit. */
@@ -75,7 +80,8 @@ static void raise_fd_limit(struct enter *enter)
 	size_t needed = enter->plan->op_count + enter->plan->spec->layer_count + 64;
 	struct rlimit limit;
 
-	if (needed < 512 || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+	if (needed < 512 || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur >= limit.rlim_max)
 		return;
 	enter->soft_fd_limit = limit.rlim_cur;
 	limit.rlim_cur = limit.rlim_max;
@@ -159,9 +165,11 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	if (enter->go_fd >= 0)
-		wait_for_fd(enter->go_fd); /* the supervisor reports our namespaces while we are sure to live */
+		wait_for_fd(enter->go_fd); /* the supervisor reports our namespaces while we are
+					      sure to live */
 	err->stage = STAGE_IDS;
-	r = enter_ids(enter, err); /* before the first file is created: unmapped ids cannot own one */
+	r = enter_ids(enter,
+		      err); /* before the first file is created: unmapped ids cannot own one */
 	if (r < 0)
 		return r;
 	err->stage = STAGE_NETWORK;
@@ -171,7 +179,9 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	if (r == 0)
 		r = build_root(enter, err);
 	if (r == 0)
-		r = switch_userns(plan, err); /* after the mounts, which need the capabilities of the first one */
+		r = switch_userns(
+			plan,
+			err); /* after the mounts, which need the capabilities of the first one */
 	if (r == 0)
 		r = workload_enter_cwd(enter, err);
 	if (r < 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * --dev: a directory with the harmless device nodes, bound from the host's, a devpts of our own and the usual links.
- * One user namespace that maps only the caller is enough for devpts (measured on 5.10 to 7.3).
+ * --dev: a directory with the harmless device nodes, bound from the host's, a devpts of our own and
+ * the usual links. One user namespace that maps only the caller is enough for devpts (measured
+ * on 5.10 to 7.3).
  */
 #include <fcntl.h>
 #include <string.h>
@@ -11,13 +12,16 @@
 #include "base/sys.h"
 #include "enter/enter.h"
 
-static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty", "console" };
+static const char *const nodes[] = {
+	"null", "zero", "full", "random", "urandom", "tty", "console"
+};
 
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{ "stdin", "/proc/self/fd/0" },	 { "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
-	{ "fd", "/proc/self/fd" },	 { "core", "/proc/kcore" },	  { "ptmx", "pts/ptmx" },
+	{ "stdin", "/proc/self/fd/0" },	 { "stdout", "/proc/self/fd/1" },
+	{ "stderr", "/proc/self/fd/2" }, { "fd", "/proc/self/fd" },
+	{ "core", "/proc/kcore" },	 { "ptmx", "pts/ptmx" },
 };
 
 /* Attaches @tree to the new entry @name of the directory @dev. */
@@ -44,7 +48,9 @@ static int bind_node(const struct enter *enter, int dev, size_t index)
 static int mount_devpts(int dev)
 {
 	/* Without ptmxmode nobody could open ptmx; a gid= would have to be mapped. */
-	const struct fs_option options[] = { { "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" }, { 0 } };
+	const struct fs_option options[] = {
+		{ "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" }, { 0 }
+	};
 	_close_ int tree = mount_new_fs("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 
 	return tree < 0 ? tree : attach_entry(dev, "pts", tree);

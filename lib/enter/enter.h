@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside: what the child does between clone and exec, one function per subject. child.c calls them in one visible
- * order.
+ * The inside: what the child does between clone and exec, one function per subject. child.c calls
+ * them in one visible order.
  *
- * Context of everything here: the child, single-threaded, on a copy of the supervisor's memory. It holds all
- * capabilities in the sandbox's user namespace (real root: its own) until caps_drop(). Nothing may allocate, use
- * stdio or the name service: all memory is prepared by prepare_enter() before clone.
+ * Context of everything here: the child, single-threaded, on a copy of the supervisor's memory. It
+ * holds all capabilities in the sandbox's user namespace (real root: its own) until caps_drop().
+ * Nothing may allocate, use stdio or the name service: all memory is prepared by prepare_enter()
+ * before clone.
  */
 #pragma once
 
@@ -17,34 +18,35 @@
 #include "base/path.h"
 #include "spec/plan.h"
 
-/* The scratch tmpfs, the root, and each tmpfs, /dev and overlay of an operation are file systems of ours. */
+/* The scratch tmpfs, the root, and each tmpfs, /dev and overlay of an operation are file systems of
+ * ours. */
 #define OWN_DEVICES_FIXED 2
 
 /* The root file system while it is being built. */
 struct mounts {
-	int host_proc_fd;    /* the host's /proc, O_PATH */
-	int old_root_fd;     /* the host's root directory, O_PATH */
-	int root_fd;         /* the new root directory */
+	int host_proc_fd;	 /* the host's /proc, O_PATH */
+	int old_root_fd;	 /* the host's root directory, O_PATH */
+	int root_fd;		 /* the new root directory */
 	struct path_cache cache; /* for destinations below root_fd */
-	bool needs_pivot;    /* root_fd is not yet what "/" means */
-	int scratch_fd;      /* invisible tmpfs, -1 */
+	bool needs_pivot;	 /* root_fd is not yet what "/" means */
+	int scratch_fd;		 /* invisible tmpfs, -1 */
 	unsigned scratch_count;
-	int *trees;          /* per operation: the detached mount it attaches, -1 */
-	int *layer_fds;      /* per overlay layer of the spec: O_PATH */
-	int *upper_fds;      /* per operation: upper directory of an overlay, -1 */
+	int *trees;	/* per operation: the detached mount it attaches, -1 */
+	int *layer_fds; /* per overlay layer of the spec: O_PATH */
+	int *upper_fds; /* per operation: upper directory of an overlay, -1 */
 	int *work_fds;
-	int dev_trees[7];    /* null zero full random urandom tty console: mounts; -1 */
-	bool dev_attached;   /* ... by an earlier --dev */
-	dev_t *own_devices;  /* st_dev of our file systems */
+	int dev_trees[7];   /* null zero full random urandom tty console: mounts; -1 */
+	bool dev_attached;  /* ... by an earlier --dev */
+	dev_t *own_devices; /* st_dev of our file systems */
 	size_t own_device_count;
-	bool host_refused;   /* the last creation was refused because it would be on the host */
+	bool host_refused; /* the last creation was refused because it would be on the host */
 };
 
 /* Where argv and environ lie in memory, one behind the other. */
 struct enter_title {
 	char *start;
 	size_t argv_size; /* bytes from start to the end of argv's last word */
-	size_t size;      /* ... and to the end of environ's */
+	size_t size;	  /* ... and to the end of environ's */
 };
 
 /* Everything the child needs, prepared by the supervisor and copied by clone. */
@@ -52,20 +54,20 @@ struct enter {
 	const struct plan *plan;
 	const struct facts *facts;
 	struct mounts mounts;
-	int error_fd;            /* write end of the error pipe; closes on exec */
-	int status_fd;           /* write end for COMMAND's status where the init process outlives it, -1 */
-	int go_fd;               /* read end: wait until it is closed before going on, -1 */
-	int supervisor_pidfd;    /* to notice the supervisor's death, -1 */
+	int error_fd;  /* write end of the error pipe; closes on exec */
+	int status_fd; /* write end for COMMAND's status where the init process outlives it, -1 */
+	int go_fd;     /* read end: wait until it is closed before going on, -1 */
+	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
 	struct sock_fprog *filters; /* seccomp programs in order */
 	size_t filter_count;
-	char **command;          /* a copy on the heap; command[0] is what to execute */
-	char *argv0;             /* copies of the plan's, NULL where there is none */
+	char **command; /* a copy on the heap; command[0] is what to execute */
+	char *argv0;	/* copies of the plan's, NULL where there is none */
 	char *exec_label;
-	char *pwd;               /* room for "PWD=" and a path */
-	int *fd_list;            /* room for the descriptors to keep open */
+	char *pwd;		  /* room for "PWD=" and a path */
+	int *fd_list;		  /* room for the descriptors to keep open */
 	struct enter_title title; /* overwritten in the init process */
-	rlim_t soft_fd_limit;    /* to be restored before exec; 0: it was not raised */
-	mode_t umask;            /* the caller's, restored before exec */
+	rlim_t soft_fd_limit;	  /* to be restored before exec; 0: it was not raised */
+	mode_t umask;		  /* the caller's, restored before exec */
 };
 
 #define PWD_ROOM (PATH_MAX + 8)
@@ -103,14 +105,17 @@ must_check int network_up(struct cloche_error *err);
 /** source_open_all - open every source by path, before anything is covered (source.c) */
 must_check int source_open_all(struct enter *enter, struct cloche_error *err);
 
-/** source_clone - clone what is at @path below @fd ("": @fd itself) with flags and propagation set; fd or -errno */
+/** source_clone - clone what is at @path below @fd ("": @fd itself) with flags and propagation set;
+ * fd or -errno */
 must_check int source_clone(int fd, const char *path, uint64_t attributes, bool private_mounts);
 
-/** source_set_flags - set mount attributes on a tree and everything below; names the submount that refuses */
-must_check int source_set_flags(const struct enter *enter, int tree, const char *path, uint64_t attributes,
-				struct cloche_error *err);
+/** source_set_flags - set mount attributes on a tree and everything below; names the submount that
+ * refuses */
+must_check int source_set_flags(const struct enter *enter, int tree, const char *path,
+				uint64_t attributes, struct cloche_error *err);
 
-/** root_prepare - make the new root and the scratch tmpfs and attach them over "/", or set flags in place (root.c) */
+/** root_prepare - make the new root and the scratch tmpfs and attach them over "/", or set flags in
+ * place (root.c) */
 must_check int root_prepare(struct enter *enter, struct cloche_error *err);
 
 /** root_switch - make the new root the root directory and leave the old one for good */
@@ -119,12 +124,14 @@ must_check int root_switch(struct enter *enter, struct cloche_error *err);
 /** mount_all - carry out the plan's operations in order (mount.c) */
 must_check int mount_all(struct enter *enter, struct cloche_error *err);
 
-/** mount_make_dest - open the destination of @op, and create it where it is missing; fd or -errno with @err filled */
+/** mount_make_dest - open the destination of @op, and create it where it is missing; fd or -errno
+ * with @err filled */
 must_check int mount_make_dest(struct enter *enter, const struct fs_op *op, mode_t type_and_mode,
 			       struct cloche_error *err);
 
 /** mount_attach - attach the detached @tree (borrowed) to @op's destination */
-must_check int mount_attach(struct enter *enter, const struct fs_op *op, int tree, struct cloche_error *err);
+must_check int mount_attach(struct enter *enter, const struct fs_op *op, int tree,
+			    struct cloche_error *err);
 
 /** mount_policy - what may be created on the way to @op's destination */
 struct path_policy mount_policy(struct enter *enter, const struct fs_op *op);
@@ -141,16 +148,21 @@ struct fs_option {
 	const char *value;
 };
 
-/** mount_new_fs - a detached mount of a new file system; @options end with a NULL key. fd or -errno */
+/** mount_new_fs - a detached mount of a new file system; @options end with a NULL key. fd or -errno
+ */
 must_check int mount_new_fs(const char *type, const struct fs_option *options, unsigned attributes);
 
-/** mount_new_tmpfs - a detached tmpfs: @size in bytes, 0 for the kernel's; labelled by the plan. fd or -errno */
+/** mount_new_tmpfs - a detached tmpfs: @size in bytes, 0 for the kernel's; labelled by the plan. fd
+ * or -errno */
 must_check int mount_new_tmpfs(const struct enter *enter, uint64_t size, mode_t mode);
 
-/** dev_mount, proc_mount, overlay_mount - the operations of those names (dev.c, proc.c, overlay.c) */
+/** dev_mount, proc_mount, overlay_mount - the operations of those names (dev.c, proc.c, overlay.c)
+ */
 must_check int dev_mount(struct enter *enter, const struct fs_op *op, struct cloche_error *err);
-must_check int proc_mount(struct enter *enter, const struct fs_op *op, int tree, struct cloche_error *err);
-must_check int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index, struct cloche_error *err);
+must_check int proc_mount(struct enter *enter, const struct fs_op *op, int tree,
+			  struct cloche_error *err);
+must_check int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index,
+			     struct cloche_error *err);
 
 /** files_make - OP_DIR, OP_FILE, OP_DATA, OP_SYMLINK and OP_CHMOD (files.c) */
 must_check int files_make(struct enter *enter, const struct fs_op *op, struct cloche_error *err);
@@ -158,18 +170,21 @@ must_check int files_make(struct enter *enter, const struct fs_op *op, struct cl
 /* ---- confinement ---- */
 
 /** label_set - set the SELinux label @name ("exec", "fscreate") of this process (label.c) */
-must_check int label_set(const struct enter *enter, const char *name, const char *label, struct cloche_error *err);
+must_check int label_set(const struct enter *enter, const char *name, const char *label,
+			 struct cloche_error *err);
 
 /** caps_drop - leave COMMAND the capabilities of the plan (caps.c) */
 must_check int caps_drop(const struct plan *plan, struct cloche_error *err);
 
-/** caps_guard - leave the init process the one capability that COMMAND never has, so that COMMAND cannot trace it */
+/** caps_guard - leave the init process the one capability that COMMAND never has, so that COMMAND
+ * cannot trace it */
 must_check int caps_guard(const struct plan *plan, struct cloche_error *err);
 
 /** seccomp_load - load the programs in order (seccomp.c) */
 must_check int seccomp_load(const struct enter *enter, struct cloche_error *err);
 
-/** workload_run - the last steps, in the process that becomes COMMAND; returns only on failure (workload.c) */
+/** workload_run - the last steps, in the process that becomes COMMAND; returns only on failure
+ * (workload.c) */
 int workload_run(struct enter *enter, struct cloche_error *err);
 
 /** workload_enter_cwd - change to the working directory, and note it for PWD */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Operations that make entries instead of mounts: directories, files, links, modes; and files with data that are bound
- * from the scratch tmpfs.
+ * Operations that make entries instead of mounts: directories, files, links, modes; and files with
+ * data that are bound from the scratch tmpfs.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -14,7 +14,8 @@
 
 static int make_dir(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
 {
-	int fd = mount_make_dest(enter, op, S_IFDIR | (op->mode == MODE_UNSET ? 0755 : op->mode), err);
+	int fd = mount_make_dest(enter, op, S_IFDIR | (op->mode == MODE_UNSET ? 0755 : op->mode),
+				 err);
 
 	if (fd < 0)
 		return fd;
@@ -49,7 +50,8 @@ static int make_file(struct enter *enter, const struct fs_op *op, struct cloche_
 		return mount_dest_error(enter, op, r, err);
 	/* O_NONBLOCK: a fifo without a reader is an error, not a wait. */
 	file = openat(place.dir_fd, place.name[0] ? place.name : ".",
-		      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+		      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		      mode);
 	if (file < 0)
 		return mount_dest_error(enter, op, -errno, err);
 	r = copy_data(op, file, err);
@@ -68,8 +70,9 @@ static int clone_scratch_file(const struct enter *enter, const char *name, bool 
 
 	if (fd < 0)
 		return -errno;
-	return source_clone(fd, "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
-			    enter->plan->private_mounts);
+	return source_clone(
+		fd, "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
+		enter->plan->private_mounts);
 }
 
 static int bind_data(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
@@ -82,7 +85,8 @@ static int bind_data(struct enter *enter, const struct fs_op *op, struct cloche_
 
 	str_add(&text, "data-");
 	str_add_number(&text, mounts->scratch_count++);
-	file = openat(mounts->scratch_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	file = openat(mounts->scratch_fd, name,
+		      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file < 0)
 		return error_set(err, ERROR_READ_DATA, errno, op->dest);
 	r = copy_data(op, file, err);
@@ -113,9 +117,9 @@ static int make_symlink(struct enter *enter, const struct fs_op *op, struct cloc
 		if (length < 0)
 			return error_set(err, ERROR_SYMLINK_EXISTS, 0, op->dest);
 		target[length] = '\0';
-		return strcmp(target, op->source) == 0 ?
-			       0 :
-			       error_set_detail(err, ERROR_SYMLINK_OTHER, 0, op->dest, target);
+		return strcmp(target, op->source) == 0
+			       ? 0
+			       : error_set_detail(err, ERROR_SYMLINK_OTHER, 0, op->dest, target);
 	}
 	r = policy.permit ? policy.permit(policy.context, place.dir_fd) : 0;
 	if (r < 0)
@@ -130,12 +134,14 @@ static int change_mode(struct enter *enter, const struct fs_op *op, struct cloch
 {
 	_close_ int fd = path_open(enter->mounts.root_fd, op->dest, O_PATH);
 	char link[STR_FD_PATH_SIZE];
-	const char octal[5] = { '0', (char)('0' + (op->mode >> 6 & 7)), (char)('0' + (op->mode >> 3 & 7)),
-				(char)('0' + (op->mode & 7)), '\0' };
+	const char octal[5] = { '0', (char)('0' + (op->mode >> 6 & 7)),
+				(char)('0' + (op->mode >> 3 & 7)), (char)('0' + (op->mode & 7)),
+				'\0' };
 
 	if (fd < 0)
 		return error_set(err, ERROR_CHMOD_OPEN, -fd, op->dest);
-	if (fchmodat(enter->mounts.host_proc_fd, str_fd_path(link, fd) + strlen("/proc/"), op->mode, 0) < 0)
+	if (fchmodat(enter->mounts.host_proc_fd, str_fd_path(link, fd) + strlen("/proc/"), op->mode,
+		     0) < 0)
 		return error_set_detail(err, ERROR_CHMOD, errno, op->dest, octal);
 	return 0;
 }

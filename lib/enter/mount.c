@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The plan's operations, in order. Every destination is resolved by descriptor inside the new root; what is mounted
- * there was opened before, or is made here.
+ * The plan's operations, in order. Every destination is resolved by descriptor inside the new root;
+ * what is mounted there was opened before, or is made here.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -56,17 +56,21 @@ int mount_new_tmpfs(const struct enter *enter, uint64_t size, mode_t mode)
 	char size_text[24], inodes_text[24];
 	char mode_text[5] = { (char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)),
 			      (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), '\0' };
-	uint64_t inodes = size / BYTES_PER_INODE > LEAST_INODES ? size / BYTES_PER_INODE : LEAST_INODES;
+	uint64_t inodes =
+		size / BYTES_PER_INODE > LEAST_INODES ? size / BYTES_PER_INODE : LEAST_INODES;
 	struct fs_option options[5] = { { "mode", mode_text } };
 	size_t count = 1;
 
 	if (size) {
 		options[count++] = (struct fs_option){ "size", decimal(size_text, size) };
-		if (enter->plan->personality->tmp_size) /* as bubblewrap, only --size itself counts */
-			options[count++] = (struct fs_option){ "nr_inodes", decimal(inodes_text, inodes) };
+		if (enter->plan->personality
+			    ->tmp_size) /* as bubblewrap, only --size itself counts */
+			options[count++] =
+				(struct fs_option){ "nr_inodes", decimal(inodes_text, inodes) };
 	}
 	if (enter->plan->spec->file_label.text)
-		options[count++] = (struct fs_option){ "context", enter->plan->spec->file_label.text };
+		options[count++] =
+			(struct fs_option){ "context", enter->plan->spec->file_label.text };
 	return mount_new_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
@@ -87,7 +91,8 @@ static int permit_own(void *context, int dir_fd)
 	return -EROFS;
 }
 
-/* Mode of directories made on the way: searchable by whom the final entry's permissions mean, as bubblewrap has it. */
+/* Mode of directories made on the way: searchable by whom the final entry's permissions mean, as
+ * bubblewrap has it. */
 static mode_t parent_mode(const struct plan *plan, const struct fs_op *op)
 {
 	mode_t perms = op->mode;
@@ -140,7 +145,8 @@ int mount_dest_error(struct enter *enter, const struct fs_op *op, int r, struct 
 	return error_set(err, ERROR_DEST_CREATE, -r, op->dest);
 }
 
-int mount_make_dest(struct enter *enter, const struct fs_op *op, mode_t type_and_mode, struct cloche_error *err)
+int mount_make_dest(struct enter *enter, const struct fs_op *op, mode_t type_and_mode,
+		    struct cloche_error *err)
 {
 	struct path_policy policy = mount_policy(enter, op);
 	_close_ int fd = -EBADF;
@@ -166,8 +172,8 @@ static bool is_root_directory(const struct mounts *mounts, int fd)
 	const unsigned mask = STATX_INO | STATX_MNT_ID;
 
 	return statx(fd, "", AT_EMPTY_PATH, mask, &here) == 0 &&
-	       statx(mounts->root_fd, "", AT_EMPTY_PATH, mask, &root) == 0 && here.stx_ino == root.stx_ino &&
-	       here.stx_mnt_id == root.stx_mnt_id;
+	       statx(mounts->root_fd, "", AT_EMPTY_PATH, mask, &root) == 0 &&
+	       here.stx_ino == root.stx_ino && here.stx_mnt_id == root.stx_mnt_id;
 }
 
 static int attach_error(const struct fs_op *op, int errnum, struct cloche_error *err)
@@ -189,7 +195,8 @@ int mount_attach(struct enter *enter, const struct fs_op *op, int tree, struct c
 	mode_t point;
 
 	/* No question to a server that may be dead: whether it is a directory is known. */
-	if (statx(tree, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &info) < 0)
+	if (statx(tree, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE,
+		  &info) < 0)
 		return attach_error(op, errno, err);
 	point = S_ISDIR(info.stx_mode) ? MOUNT_POINT_DIR : MOUNT_POINT_FILE;
 	if (path_make_new(mounts->root_fd, op->dest, point, &policy, &new) == 0) {
@@ -221,7 +228,8 @@ int mount_attach(struct enter *enter, const struct fs_op *op, int tree, struct c
 
 static int mount_tmpfs(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
 {
-	_close_ int tree = mount_new_tmpfs(enter, op->size, op->mode == MODE_UNSET ? 0755 : op->mode);
+	_close_ int tree =
+		mount_new_tmpfs(enter, op->size, op->mode == MODE_UNSET ? 0755 : op->mode);
 
 	if (tree < 0)
 		return error_set(err, ERROR_NEW_FS, -tree, "tmpfs");

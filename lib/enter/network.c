@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The network of a new network namespace: loopback only. One ioctl brings it up; the kernel then assigns 127.0.0.1/8
- * and ::1 itself (measured: a third faster than two rtnetlink round trips).
+ * The network of a new network namespace: loopback only. One ioctl brings it up; the kernel then
+ * assigns 127.0.0.1/8 and ::1 itself (measured: a third faster than two rtnetlink round trips).
  */
 #include <net/if.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Overlays. Layers were opened by path before anything was covered; here they are named by descriptor: directly where
- * the kernel takes that (Linux 6.13), as /proc/self/fd/N elsewhere. Such names need no escaping and tell COMMAND
- * nothing of the host's paths.
+ * Overlays. Layers were opened by path before anything was covered; here they are named by
+ * descriptor: directly where the kernel takes that (Linux 6.13), as /proc/self/fd/N elsewhere. Such
+ * names need no escaping and tell COMMAND nothing of the host's paths.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -29,7 +29,8 @@ static int set_layer(int context, const char *key, int fd, bool by_descriptor)
 	return fsconfig(context, FSCONFIG_SET_STRING, key, str_fd_path(path, fd), 0);
 }
 
-/* A detached overlay by the new interface; "lowerdir+" takes one layer at a time, top first. fd or -errno. */
+/* A detached overlay by the new interface; "lowerdir+" takes one layer at a time, top first. fd or
+ * -errno. */
 static int make_by_context(const struct layers *layers, bool by_descriptor)
 {
 	_close_ int context = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -42,8 +43,9 @@ static int make_by_context(const struct layers *layers, bool by_descriptor)
 	for (size_t i = layers->count; i > 0; i--)
 		if (set_layer(context, "lowerdir+", layers->lower[i - 1], by_descriptor) < 0)
 			return -errno;
-	if (layers->upper >= 0 && (set_layer(context, "upperdir", layers->upper, by_descriptor) < 0 ||
-				   set_layer(context, "workdir", layers->work, by_descriptor) < 0))
+	if (layers->upper >= 0 &&
+	    (set_layer(context, "upperdir", layers->upper, by_descriptor) < 0 ||
+	     set_layer(context, "workdir", layers->work, by_descriptor) < 0))
 		return -errno;
 	if (fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ||
 	    (layers->upper < 0 && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0) ||
@@ -54,8 +56,8 @@ static int make_by_context(const struct layers *layers, bool by_descriptor)
 }
 
 /*
- * Before "lowerdir+" (Linux 6.5) all layers stand in one string of mount(2), which attaches at once: to the destination
- * itself, through its descriptor.
+ * Before "lowerdir+" (Linux 6.5) all layers stand in one string of mount(2), which attaches at
+ * once: to the destination itself, through its descriptor.
  */
 static int make_by_string(const struct layers *layers, int dest)
 {
@@ -111,12 +113,14 @@ static bool is_unknown_way(int r)
 	return r == -EINVAL || r == -EBADF || r == -EOPNOTSUPP;
 }
 
-int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index, struct cloche_error *err)
+int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index,
+		  struct cloche_error *err)
 {
 	struct mounts *mounts = &enter->mounts;
 	_close_ int upper = mounts->upper_fds[index], work = mounts->work_fds[index];
 	_close_ int tree = -EBADF, dest = -EBADF;
-	struct layers layers = { .lower = mounts->layer_fds + op->layer_first, .count = op->layer_count };
+	struct layers layers = { .lower = mounts->layer_fds + op->layer_first,
+				 .count = op->layer_count };
 	int r;
 
 	mounts->upper_fds[index] = mounts->work_fds[index] = -EBADF;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * --proc: a procfs of our own pid namespace, or the host's where there is none. What lets root reach the host through
- * it is made read-only.
+ * --proc: a procfs of our own pid namespace, or the host's where there is none. What lets root
+ * reach the host through it is made read-only.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -18,7 +18,9 @@ static int cover(const struct enter *enter, int proc_fd, const char *name, struc
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_set(err, ERROR_PROC_COVER, errno, name);
-	tree = source_clone(fd, "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+	tree = source_clone(fd, "",
+			    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				    MOUNT_ATTR_NOEXEC,
 			    enter->plan->private_mounts);
 	if (tree < 0)
 		return error_set(err, ERROR_PROC_COVER, -tree, name);
@@ -33,7 +35,8 @@ static int cover_all(const struct enter *enter, int proc_fd, struct cloche_error
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		if (enter->plan->personality->protects_proc || faccessat(proc_fd, names[i], W_OK, 0) == 0)
+		if (enter->plan->personality->protects_proc ||
+		    faccessat(proc_fd, names[i], W_OK, 0) == 0)
 			r = cover(enter, proc_fd, names[i], err);
 	return r;
 }

@@ -2,13 +2,14 @@
  *
  * The root directory: made, attached over "/", entered. Two ways:
  *
- * - a new tmpfs is attached over "/" and filled through its descriptor; then one pivot_root(".", ".") and one detach.
- *   Absolute paths go on leading to the host until then, because lookups start at the old root directory;
- * - in place, where the first operation is a bind of / on /: the copied namespace's own "/" gets the flags, and there
- *   is nothing to leave.
+ * - a new tmpfs is attached over "/" and filled through its descriptor; then one pivot_root(".",
+ * ".") and one detach. Absolute paths go on leading to the host until then, because lookups start
+ * at the old root directory;
+ * - in place, where the first operation is a bind of / on /: the copied namespace's own "/" gets
+ * the flags, and there is nothing to leave.
  *
- * The scratch tmpfs, for overlay uppers and data files, is attached below the new root in the stack over "/", so it
- * goes away with the old root.
+ * The scratch tmpfs, for overlay uppers and data files, is attached below the new root in the stack
+ * over "/", so it goes away with the old root.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -45,15 +46,17 @@ static int attach_tmpfs(struct enter *enter, uint64_t size, struct cloche_error 
 	_close_ int tree = mount_new_tmpfs(enter, size, 0755);
 
 	if (tree < 0)
-		return tree == -EOVERFLOW ? (error_set_hint(err, HINT_NOT_MAPPED), root_error(-tree, err)) :
-					    root_error(-tree, err);
+		return tree == -EOVERFLOW
+			       ? (error_set_hint(err, HINT_NOT_MAPPED), root_error(-tree, err))
+			       : root_error(-tree, err);
 	if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return root_error(errno, err);
 	mount_own(&enter->mounts, tree);
 	return take_fd(&tree);
 }
 
-/* Without a new user namespace the copied mounts are still peers of the host's: nothing may travel back. */
+/* Without a new user namespace the copied mounts are still peers of the host's: nothing may travel
+ * back. */
 static int cut_propagation(const struct plan *plan, struct cloche_error *err)
 {
 	struct mount_attr attr = { .propagation = MS_SLAVE };
@@ -116,14 +119,16 @@ int root_prepare(struct enter *enter, struct cloche_error *err)
 
 static int pivot_error(int errnum, struct cloche_error *err)
 {
-	error_set_hint(err, errnum == EINVAL ? HINT_INITRAMFS : errnum == EPERM ? HINT_LANDLOCK : HINT_NONE);
+	error_set_hint(err, errnum == EINVAL  ? HINT_INITRAMFS
+			    : errnum == EPERM ? HINT_LANDLOCK
+					      : HINT_NONE);
 	return error_set(err, ERROR_PIVOT, errnum, NULL);
 }
 
 /*
- * Takes the old root off the new one. What else was stacked on the old "/" (the scratch tmpfs, a root that a later
- * option covered) lies on top of it now and comes off first; the last umount2() takes the old root itself, after which
- * we stand outside the namespace and the next one fails.
+ * Takes the old root off the new one. What else was stacked on the old "/" (the scratch tmpfs, a
+ * root that a later option covered) lies on top of it now and comes off first; the last umount2()
+ * takes the old root itself, after which we stand outside the namespace and the next one fails.
  */
 static int detach_old_root(const struct mounts *mounts)
 {
@@ -160,8 +165,8 @@ int root_switch(struct enter *enter, struct cloche_error *err)
 	if (fchdir(mounts->root_fd) < 0)
 		return pivot_error(errno, err);
 	/*
-	 * Any failure is fatal: after a failed pivot the umount2() would succeed, remove the new root and leave us on
-	 * the host's.
+	 * Any failure is fatal: after a failed pivot the umount2() would succeed, remove the new
+	 * root and leave us on the host's.
 	 */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return pivot_error(errno, err);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Sources of binds and overlays. They are opened by path in the child, in its copy of the mount namespace: a descriptor
- * opened in the supervisor's cannot be cloned here (EINVAL). All of them are opened before anything is attached, so no
- * destination can get in the way of a source, and paths that climb to "/" by ".." still mean the host's.
+ * Sources of binds and overlays. They are opened by path in the child, in its copy of the mount
+ * namespace: a descriptor opened in the supervisor's cannot be cloned here (EINVAL). All of them
+ * are opened before anything is attached, so no destination can get in the way of a source, and
+ * paths that climb to "/" by ".." still mean the host's.
  *
- * What a source leads to is the caller's say: paths are followed as its user would. Under our own name, magic links of
- * procfs are refused, since they lead where no path does.
+ * What a source leads to is the caller's say: paths are followed as its user would. Under our own
+ * name, magic links of procfs are refused, since they lead where no path does.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,9 +20,11 @@
 
 int source_clone(int fd, const char *path, uint64_t attributes, bool private_mounts)
 {
-	struct mount_attr attr = { .attr_set = attributes, .propagation = private_mounts ? MS_PRIVATE : 0 };
-	_close_ int tree = open_tree(fd, path, (path[0] ? 0 : AT_EMPTY_PATH) | OPEN_TREE_CLONE |
-						       OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	struct mount_attr attr = { .attr_set = attributes,
+				   .propagation = private_mounts ? MS_PRIVATE : 0 };
+	_close_ int tree = open_tree(fd, path,
+				     (path[0] ? 0 : AT_EMPTY_PATH) | OPEN_TREE_CLONE |
+					     OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
 	if (tree < 0)
 		return -errno;
@@ -39,7 +42,8 @@ static void unescape(char *text)
 
 	while (*text) {
 		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
+			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+					(text[3] - '0'));
 			text += 4;
 		} else {
 			*out++ = *text++;
@@ -70,15 +74,18 @@ struct flagging {
 	struct mount_attr attr;
 };
 
-/* Sets the flags of the mount with the host path @path; a refusal is an error that names it, or a warning. */
-static int set_submount_flags(const struct flagging *flagging, const char *path, struct cloche_error *err)
+/* Sets the flags of the mount with the host path @path; a refusal is an error that names it, or a
+ * warning. */
+static int set_submount_flags(const struct flagging *flagging, const char *path,
+			      struct cloche_error *err)
 {
 	const struct enter *enter = flagging->enter;
 	const char *relative = path + flagging->base_length + 1;
 	struct mount_attr attr = flagging->attr;
 	struct cloche_error warning = ERROR_INIT;
 
-	if (mount_setattr(flagging->tree, relative, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, &attr, sizeof(attr)) == 0)
+	if (mount_setattr(flagging->tree, relative, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, &attr,
+			  sizeof(attr)) == 0)
 		return 0;
 	/* Not a mount point of this tree: something is mounted over it, or it is unbindable. */
 	if (errno == EINVAL || errno == ENOENT)
@@ -93,10 +100,13 @@ static int set_submount_flags(const struct flagging *flagging, const char *path,
 	return 0;
 }
 
-/* Calls set_submount_flags() for each mount of the host's table that lies below the host path @base. */
-static int set_all_submount_flags(struct flagging *flagging, const char *base, struct cloche_error *err)
+/* Calls set_submount_flags() for each mount of the host's table that lies below the host path
+ * @base. */
+static int set_all_submount_flags(struct flagging *flagging, const char *base,
+				  struct cloche_error *err)
 {
-	_close_ int fd = openat(flagging->enter->mounts.host_proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	_close_ int fd = openat(flagging->enter->mounts.host_proc_fd, "self/mountinfo",
+				O_RDONLY | O_CLOEXEC);
 	char buf[3 * PATH_MAX];
 	size_t used = 0, length = strcmp(base, "/") == 0 ? 0 : strlen(base);
 	ssize_t got;
@@ -115,7 +125,8 @@ static int set_all_submount_flags(struct flagging *flagging, const char *base, s
 
 			*end = '\0';
 			point = mount_point(line);
-			if (point && strncmp(point, base, length) == 0 && point[length] == '/' && point[length + 1])
+			if (point && strncmp(point, base, length) == 0 && point[length] == '/' &&
+			    point[length + 1])
 				r = set_submount_flags(flagging, point, err);
 			if (r < 0)
 				return r;
@@ -131,8 +142,8 @@ static int set_all_submount_flags(struct flagging *flagging, const char *base, s
 static void path_of(const struct enter *enter, int fd, char path[PATH_MAX])
 {
 	char link[STR_FD_PATH_SIZE];
-	ssize_t length = readlinkat(enter->mounts.host_proc_fd, str_fd_path(link, fd) + strlen("/proc/"), path,
-				    PATH_MAX - 1);
+	ssize_t length = readlinkat(enter->mounts.host_proc_fd,
+				    str_fd_path(link, fd) + strlen("/proc/"), path, PATH_MAX - 1);
 
 	path[length > 0 ? length : 0] = '\0';
 }
@@ -143,7 +154,8 @@ int source_set_flags(const struct enter *enter, int tree, const char *path, uint
 	struct flagging flagging = {
 		.enter = enter,
 		.tree = tree,
-		.attr = { .attr_set = attributes, .propagation = enter->plan->private_mounts ? MS_PRIVATE : 0 },
+		.attr = { .attr_set = attributes,
+			  .propagation = enter->plan->private_mounts ? MS_PRIVATE : 0 },
 	};
 	struct mount_attr attr = flagging.attr;
 	char real_path[PATH_MAX];
@@ -167,7 +179,8 @@ int source_set_flags(const struct enter *enter, int tree, const char *path, uint
 
 /* ---- opening ---- */
 
-static int source_error(const struct enter *enter, const char *path, int errnum, struct cloche_error *err)
+static int source_error(const struct enter *enter, const char *path, int errnum,
+			struct cloche_error *err)
 {
 	if (errnum == ENOSYS) {
 		error_set_hint(err, HINT_KERNEL_OLD);
@@ -208,8 +221,8 @@ static int open_without_magic(const char *path)
 }
 
 /*
- * Opens the file that the descriptor @fd refers to by its path, in this mount namespace, and makes sure that it is the
- * same file. O_PATH fd or -errno with @err filled.
+ * Opens the file that the descriptor @fd refers to by its path, in this mount namespace, and makes
+ * sure that it is the same file. O_PATH fd or -errno with @err filled.
  */
 static int reopen_fd(const struct enter *enter, int fd, struct cloche_error *err)
 {
@@ -232,10 +245,11 @@ static int reopen_fd(const struct enter *enter, int fd, struct cloche_error *err
 }
 
 /*
- * open_tree() refuses a file of the supervisor's mount namespace, which a path through /proc/self/fd leads to. Callers
- * of bubblewrap use such paths: find the real one.
+ * open_tree() refuses a file of the supervisor's mount namespace, which a path through
+ * /proc/self/fd leads to. Callers of bubblewrap use such paths: find the real one.
  */
-static int open_tree_through_fd(const struct enter *enter, const char *path, struct cloche_error *err)
+static int open_tree_through_fd(const struct enter *enter, const char *path,
+				struct cloche_error *err)
 {
 	_close_ int foreign = open(path, O_PATH | O_CLOEXEC);
 	_close_ int fd = -EBADF;
@@ -246,7 +260,8 @@ static int open_tree_through_fd(const struct enter *enter, const char *path, str
 	fd = reopen_fd(enter, foreign, err);
 	if (fd < 0)
 		return fd;
-	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	tree = open_tree(fd, "",
+			 AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	return tree < 0 ? source_error(enter, path, errno, err) : tree;
 }
 
@@ -284,7 +299,8 @@ static uint64_t bind_attributes(int flags)
 	       (flags & BIND_RO ? MOUNT_ATTR_RDONLY : 0);
 }
 
-static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree, struct cloche_error *err)
+static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree,
+		     struct cloche_error *err)
 {
 	_close_ int tree = open_bind_path(enter, op->source, err);
 	int r;
@@ -301,7 +317,8 @@ static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree,
 	return r;
 }
 
-static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree, struct cloche_error *err)
+static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree,
+			struct cloche_error *err)
 {
 	_close_ int fd = reopen_fd(enter, op->fd, err);
 	_close_ int tree = -EBADF;
@@ -311,7 +328,8 @@ static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tr
 	if (fd < 0)
 		return fd;
 	path_of(enter, fd, path);
-	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	tree = open_tree(fd, "",
+			 AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
 		return source_error(enter, path, errno, err);
 	r = source_set_flags(enter, tree, path, bind_attributes(op->flags), err);
@@ -322,10 +340,11 @@ static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tr
 	return 0;
 }
 
-static int open_layer(const struct enter *enter, const char *path, int *ret_fd, struct cloche_error *err)
+static int open_layer(const struct enter *enter, const char *path, int *ret_fd,
+		      struct cloche_error *err)
 {
-	int fd = enter->plan->personality->refuses_magic_links ? open_without_magic(path) :
-								 open(path, O_PATH | O_CLOEXEC);
+	int fd = enter->plan->personality->refuses_magic_links ? open_without_magic(path)
+							       : open(path, O_PATH | O_CLOEXEC);
 
 	if (fd < 0)
 		return source_error(enter, path, fd == -1 ? errno : -fd, err);
@@ -333,7 +352,8 @@ static int open_layer(const struct enter *enter, const char *path, int *ret_fd, 
 	return 0;
 }
 
-static int open_overlay(struct enter *enter, const struct fs_op *op, size_t index, struct cloche_error *err)
+static int open_overlay(struct enter *enter, const struct fs_op *op, size_t index,
+			struct cloche_error *err)
 {
 	const struct spec *spec = enter->plan->spec;
 	int r = 0;
@@ -355,14 +375,15 @@ static int open_overlay(struct enter *enter, const struct fs_op *op, size_t inde
 static int open_devices(struct enter *enter, struct cloche_error *err)
 {
 	static const char *const paths[] = { "/dev/null",   "/dev/zero",    "/dev/full",
-					      "/dev/random", "/dev/urandom", "/dev/tty" };
+					     "/dev/random", "/dev/urandom", "/dev/tty" };
 	struct mounts *mounts = &enter->mounts;
 	const char *tty = enter->facts->tty;
 
 	if (mounts->dev_trees[0] >= 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		mounts->dev_trees[i] = source_clone(AT_FDCWD, paths[i], MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
+		mounts->dev_trees[i] = source_clone(AT_FDCWD, paths[i], MOUNT_ATTR_NOSUID,
+						    enter->plan->private_mounts);
 		if (mounts->dev_trees[i] < 0)
 			return source_error(enter, paths[i], -mounts->dev_trees[i], err);
 	}
@@ -390,8 +411,8 @@ static int open_op(struct enter *enter, size_t index, struct cloche_error *err)
 		if (enter->plan->own_proc)
 			return 0;
 		*tree = open_bind_path(enter, "/proc", err);
-		return *tree < 0 ? *tree :
-				   source_set_flags(enter, *tree, "/proc",
+		return *tree < 0 ? *tree
+				 : source_set_flags(enter, *tree, "/proc",
 						    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
 	default:
 		return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Ids and user namespaces, from inside. A process may map its own single id itself (user_namespaces(7)), so no
- * handshake with the supervisor is needed. The files are reached through the host's /proc, opened and checked to be
- * procfs, whose "self" is right even in a new pid namespace.
+ * Ids and user namespaces, from inside. A process may map its own single id itself
+ * (user_namespaces(7)), so no handshake with the supervisor is needed. The files are reached
+ * through the host's /proc, opened and checked to be procfs, whose "self" is right even in a new
+ * pid namespace.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -29,7 +30,8 @@ static int write_map(int proc_fd, const char *name, uint32_t inner, uint32_t out
 	return fd_write_file(proc_fd, name, line);
 }
 
-static int write_own_maps(int proc_fd, const struct plan *plan, bool inner, struct cloche_error *err)
+static int write_own_maps(int proc_fd, const struct plan *plan, bool inner,
+			  struct cloche_error *err)
 {
 	uid_t outer_uid = inner ? plan->inner_uid : plan->outer_uid;
 	gid_t outer_gid = inner ? plan->inner_gid : plan->outer_gid;
@@ -50,15 +52,17 @@ static int write_own_maps(int proc_fd, const struct plan *plan, bool inner, stru
 
 int userns_write_maps(const struct enter *enter, struct cloche_error *err)
 {
-	/* A program file that its user cannot read makes us non-dumpable, and the map files root's. */
+	/* A program file that its user cannot read makes us non-dumpable, and the map files root's.
+	 */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return error_set(err, ERROR_UID_MAP, errno, "/proc/self/uid_map");
 	return write_own_maps(enter->mounts.host_proc_fd, enter->plan, false, err);
 }
 
 /*
- * The sysctl belongs to the caller's current user namespace, whichever procfs it is opened through. Where the host's is
- * read-only (a container), a procfs of our own will do, if the kernel lets us make one.
+ * The sysctl belongs to the caller's current user namespace, whichever procfs it is opened through.
+ * Where the host's is read-only (a container), a procfs of our own will do, if the kernel lets us
+ * make one.
  */
 int userns_limit(const struct enter *enter, struct cloche_error *err)
 {
@@ -67,14 +71,16 @@ int userns_limit(const struct enter *enter, struct cloche_error *err)
 	int r = fd_write_file(enter->mounts.host_proc_fd, name, text);
 
 	if (r < 0 && enter->plan->own_proc) {
-		_close_ int proc_fd = mount_new_fs("proc", (const struct fs_option[]){ { NULL, NULL } }, 0);
+		_close_ int proc_fd =
+			mount_new_fs("proc", (const struct fs_option[]){ { NULL, NULL } }, 0);
 
 		if (proc_fd >= 0)
 			r = fd_write_file(proc_fd, name, text);
 	}
 	if (r == -EROFS)
 		error_set_hint(err, HINT_PROC_SYS_READ_ONLY);
-	return r < 0 ? error_set(err, ERROR_USERNS_LIMIT, -r, "/proc/sys/user/max_user_namespaces") : 0;
+	return r < 0 ? error_set(err, ERROR_USERNS_LIMIT, -r, "/proc/sys/user/max_user_namespaces")
+		     : 0;
 }
 
 int userns_enter_inner(const struct enter *enter, struct cloche_error *err)

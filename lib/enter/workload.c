@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The process that becomes COMMAND: its working directory, its last confinement, its descriptors, execve. From the
- * capabilities on nothing may fail open: every step's failure ends the start.
+ * The process that becomes COMMAND: its working directory, its last confinement, its descriptors,
+ * execve. From the capabilities on nothing may fail open: every step's failure ends the start.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -58,8 +59,8 @@ int workload_enter_cwd(struct enter *enter, struct cloche_error *err)
 /* ---- descriptors ---- */
 
 /*
- * Under our own name only what --keep-fd names goes on; as bubblewrap everything but what options named. Whatever is
- * ours closes on exec by itself.
+ * Under our own name only what --keep-fd names goes on; as bubblewrap everything but what options
+ * named. Whatever is ours closes on exec by itself.
  */
 static int arrange_fds(const struct enter *enter, struct cloche_error *err)
 {
@@ -101,12 +102,19 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static bool on_noexec_mount(const char *path)
+{
+	struct statvfs info;
+
+	return statvfs(path, &info) == 0 && info.f_flag & ST_NOEXEC;
+}
+
 static int exec_error(const char *path, int errnum, struct cloche_error *err)
 {
 	struct stat info;
 
 	if (errnum == EACCES)
-		error_set_hint(err, HINT_EXEC_DIRECTORY);
+		error_set_hint(err, on_noexec_mount(path) ? HINT_NOEXEC : HINT_EXEC_DIRECTORY);
 	if (errnum == ENOENT && strchr(path, '/') && stat(path, &info) == 0)
 		error_set_hint(err, HINT_EXEC_INTERPRETER);
 	else if (errnum == ENOENT)

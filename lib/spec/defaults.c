@@ -12,23 +12,45 @@
 #include "base/str.h"
 
 /*
- * What of /etc a program needs to start, find its libraries, name its user, verify certificates and tell the time.
- * Nothing that holds secrets or configures services; resolv.conf only together with the network it describes.
+ * What of /etc a program needs to start, find its libraries, name its user, verify certificates and
+ * tell the time. Nothing that holds secrets or configures services; resolv.conf only together with
+ * the network it describes.
  */
 static const char *const etc_entries[] = {
-	"/etc/alternatives",   "/etc/ca-certificates",	"/etc/ca-certificates.conf",
-	"/etc/crypto-policies", "/etc/debian_version",	"/etc/fonts",
-	"/etc/group",	       "/etc/host.conf",	"/etc/hosts",
-	"/etc/inputrc",	       "/etc/ld.so.cache",	"/etc/ld.so.conf",
-	"/etc/ld.so.conf.d",   "/etc/locale.alias",	"/etc/localtime",
-	"/etc/magic",	       "/etc/mime.types",	"/etc/networks",
-	"/etc/nsswitch.conf",  "/etc/os-release",	"/etc/passwd",
-	"/etc/pki",	       "/etc/profile",		"/etc/protocols",
-	"/etc/services",       "/etc/shells",		"/etc/ssl/certs",
-	"/etc/ssl/openssl.cnf", "/etc/terminfo",	"/etc/timezone",
+	"/etc/alternatives",
+	"/etc/ca-certificates",
+	"/etc/ca-certificates.conf",
+	"/etc/crypto-policies",
+	"/etc/debian_version",
+	"/etc/fonts",
+	"/etc/group",
+	"/etc/host.conf",
+	"/etc/hosts",
+	"/etc/inputrc",
+	"/etc/ld.so.cache",
+	"/etc/ld.so.conf",
+	"/etc/ld.so.conf.d",
+	"/etc/locale.alias",
+	"/etc/localtime",
+	"/etc/magic",
+	"/etc/mime.types",
+	"/etc/networks",
+	"/etc/nsswitch.conf",
+	"/etc/os-release",
+	"/etc/passwd",
+	"/etc/pki",
+	"/etc/profile",
+	"/etc/protocols",
+	"/etc/services",
+	"/etc/shells",
+	"/etc/ssl/certs",
+	"/etc/ssl/openssl.cnf",
+	"/etc/terminfo",
+	"/etc/timezone",
 };
 
-static const char *const kept_variables[] = { "TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_*", "TZ", "NO_COLOR" };
+static const char *const kept_variables[] = { "TERM", "COLORTERM", "LANG",    "LANGUAGE",
+					      "LC_*", "TZ",	   "NO_COLOR" };
 
 static int no_memory(struct cloche_error *err)
 {
@@ -68,10 +90,13 @@ static void add_op(struct op_list *list, const struct fs_op *op)
 
 static void add_ro_bind(struct op_list *list, const char *path, int flags)
 {
-	add_op(list, &(struct fs_op){ .type = OP_BIND, .source = path, .dest = path, .flags = BIND_RO | flags });
+	add_op(list,
+	       &(struct fs_op){
+		       .type = OP_BIND, .source = path, .dest = path, .flags = BIND_RO | flags });
 }
 
-static void add_provided_root(struct op_list *list, const struct plan *plan, const struct facts *facts)
+static void add_provided_root(struct op_list *list, const struct plan *plan,
+			      const struct facts *facts)
 {
 	add_ro_bind(list, "/usr", 0);
 	for (size_t i = 0; i < FACTS_LINK_COUNT; i++) {
@@ -80,8 +105,9 @@ static void add_provided_root(struct op_list *list, const struct plan *plan, con
 		if (!entry->exists)
 			continue;
 		if (entry->target)
-			add_op(list, &(struct fs_op){
-					     .type = OP_SYMLINK, .source = entry->target, .dest = entry->path });
+			add_op(list, &(struct fs_op){ .type = OP_SYMLINK,
+						      .source = entry->target,
+						      .dest = entry->path });
 		else
 			add_ro_bind(list, entry->path, 0);
 	}
@@ -105,7 +131,8 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
 	if (!list.ops)
 		return no_memory(err);
 	plan->ops = list.ops;
-	if (plan->personality->provides_root && !spec_flag(spec, FLAG_BARE) && !root_is_provided(spec))
+	if (plan->personality->provides_root && !spec_flag(spec, FLAG_BARE) &&
+	    !root_is_provided(spec))
 		add_provided_root(&list, plan, facts);
 	if (spec->op_count)
 		memcpy(list.ops + list.count, spec->ops, spec->op_count * sizeof(struct fs_op));
@@ -143,7 +170,9 @@ static void unset_variable(struct plan *plan, const char *name)
 /* Appends @variable ("NAME=VALUE"), which the plan then owns. */
 static int add_variable(struct plan *plan, char *variable)
 {
-	char **added = variable ? spec_add(&plan->environment, &plan->environment_count, sizeof(char *)) : NULL;
+	char **added =
+		variable ? spec_add(&plan->environment, &plan->environment_count, sizeof(char *))
+			 : NULL;
 
 	if (!added) {
 		free(variable);
@@ -221,7 +250,8 @@ int defaults_environment(struct plan *plan, const struct facts *facts, struct cl
 	size_t count;
 	int r;
 
-	r = plan->personality->inherits_env ? keep_variables(plan, facts, NULL) : rebuild_environment(plan, facts);
+	r = plan->personality->inherits_env ? keep_variables(plan, facts, NULL)
+					    : rebuild_environment(plan, facts);
 	for (size_t i = 0; r == 0 && i < spec->env_op_count; i++)
 		r = apply_env_op(plan, facts, &spec->env_ops[i]);
 	if (r < 0)

@@ -9,10 +9,12 @@
 /**
  * defaults_root - put the operations of the provided root directory in front of plan->ops
  *
- * Nothing where the personality provides none, with --bare, or where an option mounts something on / or /usr.
- * Returns: 0 or -errno with @err filled.
+ * Nothing where the personality provides none, with --bare, or where an option mounts something on
+ * / or /usr. Returns: 0 or -errno with @err filled.
  */
-must_check int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_error *err);
+must_check int defaults_root(struct plan *plan, const struct facts *facts,
+			     struct cloche_error *err);
 
 /** defaults_environment - fill plan->environment and plan->home; 0 or -errno with @err filled */
-must_check int defaults_environment(struct plan *plan, const struct facts *facts, struct cloche_error *err);
+must_check int defaults_environment(struct plan *plan, const struct facts *facts,
+				    struct cloche_error *err);

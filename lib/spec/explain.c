@@ -15,15 +15,19 @@ static const struct {
 	uint64_t flag;
 	const char *name;
 } namespaces[] = {
-	{ CLONE_NEWUSER, "user" }, { CLONE_NEWNS, "mount" }, { CLONE_NEWPID, "pid" },	    { CLONE_NEWNET, "net" },
-	{ CLONE_NEWIPC, "ipc" },   { CLONE_NEWUTS, "uts" },  { CLONE_NEWCGROUP, "cgroup" },
+	{ CLONE_NEWUSER, "user" },     { CLONE_NEWNS, "mount" }, { CLONE_NEWPID, "pid" },
+	{ CLONE_NEWNET, "net" },       { CLONE_NEWIPC, "ipc" },	 { CLONE_NEWUTS, "uts" },
+	{ CLONE_NEWCGROUP, "cgroup" },
 };
 
 static const char *const op_names[] = {
-	[OP_BIND] = "bind",	  [OP_BIND_FD] = "bind",     [OP_OVERLAY] = "overlay", [OP_PROC] = "proc",
-	[OP_DEV] = "dev",	  [OP_TMPFS] = "tmpfs",	     [OP_MQUEUE] = "mqueue",   [OP_DIR] = "dir",
-	[OP_FILE] = "file",	  [OP_DATA] = "bind-data",   [OP_DATA_RO] = "bind-data", [OP_SYMLINK] = "symlink",
-	[OP_CHMOD] = "chmod",	  [OP_REMOUNT_RO] = "remount-ro",
+	[OP_BIND] = "bind",	    [OP_BIND_FD] = "bind",
+	[OP_OVERLAY] = "overlay",   [OP_PROC] = "proc",
+	[OP_DEV] = "dev",	    [OP_TMPFS] = "tmpfs",
+	[OP_MQUEUE] = "mqueue",	    [OP_DIR] = "dir",
+	[OP_FILE] = "file",	    [OP_DATA] = "bind-data",
+	[OP_DATA_RO] = "bind-data", [OP_SYMLINK] = "symlink",
+	[OP_CHMOD] = "chmod",	    [OP_REMOUNT_RO] = "remount-ro",
 };
 
 /* Flags of the mount that @op makes, in the order of mount(8); @flags has room for all. */
@@ -91,9 +95,10 @@ static void text_namespaces(const struct plan *plan, const struct facts *facts, 
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		if (!(plan->clone_flags & namespaces[i].flag))
 			fprintf(out, " %s", namespaces[i].name);
-	fprintf(out, "\nids: uid %u inside is %u outside, gid %u inside is %u outside\n", plan->inner_uid, facts->uid,
-		plan->inner_gid, facts->gid);
-	fprintf(out, "user namespaces inside: %s\n", plan->max_userns >= 0 ? "forbidden" : "allowed");
+	fprintf(out, "\nids: uid %u inside is %u outside, gid %u inside is %u outside\n",
+		plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
+	fprintf(out, "user namespaces inside: %s\n",
+		plan->max_userns >= 0 ? "forbidden" : "allowed");
 	if (plan->inner_userns)
 		fprintf(out, "COMMAND gets a user namespace%s of its own inside\n",
 			plan->inner_mountns ? " and a mount namespace" : "");
@@ -170,11 +175,12 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 		fputc('\n', out);
 	}
 	text_caps(plan, out);
-	fprintf(out, "descriptors from 3 on: %s\n", plan->personality->inherits_fds ? "inherited" : "closed");
+	fprintf(out, "descriptors from 3 on: %s\n",
+		plan->personality->inherits_fds ? "inherited" : "closed");
 	fprintf(out, "processes: %s\n",
-		plan->init_is_pid_1 ? "an init process as pid 1, COMMAND below it" :
-		plan->has_init	    ? "an init process, COMMAND below it" :
-				      "COMMAND alone");
+		plan->init_is_pid_1 ? "an init process as pid 1, COMMAND below it"
+		: plan->has_init    ? "an init process, COMMAND below it"
+				    : "COMMAND alone");
 }
 
 /* ---- for programs ---- */
@@ -249,7 +255,8 @@ static void json_environment(const struct plan *plan, const struct facts *facts,
 		free(name);
 		json_key("value", out);
 		put_json(variable + length + (variable[length] == '='), out);
-		fprintf(out, ", \"inherited\": %s}", is_inherited(facts, variable) ? "true" : "false");
+		fprintf(out, ", \"inherited\": %s}",
+			is_inherited(facts, variable) ? "true" : "false");
 	}
 	fputc(']', out);
 }
@@ -269,7 +276,8 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	json_key("shared", out);
 	json_namespaces(plan, false, out);
 	fprintf(out,
-		", \"ids\": {\"uid\": {\"inside\": %u, \"outside\": %u}, \"gid\": {\"inside\": %u, \"outside\": %u}}",
+		", \"ids\": {\"uid\": {\"inside\": %u, \"outside\": %u}, \"gid\": {\"inside\": %u, "
+		"\"outside\": %u}}",
 		plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
 	fprintf(out, ", \"nested-user-namespaces\": %s", json_bool(plan->max_userns < 0));
 	fprintf(out, ", \"inner-user-namespace\": %s", json_bool(plan->inner_userns));
@@ -295,7 +303,8 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 
 static void put_quoted(const char *word, FILE *out)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
 
 	if (word[0] && strspn(word, plain) == strlen(word)) {
 		fputs(word, out);
@@ -334,7 +343,8 @@ static void put_default_op(const struct fs_op *op, FILE *out)
 	if ((op->type == OP_TMPFS || op->type == OP_DIR) && op->mode != MODE_UNSET)
 		put_option("perms", mode, NULL, out);
 	if (op->type == OP_BIND)
-		put_option(op->flags & BIND_TRY ? "ro-bind-try" : "ro-bind", op->source, op->dest, out);
+		put_option(op->flags & BIND_TRY ? "ro-bind-try" : "ro-bind", op->source, op->dest,
+			   out);
 	else if (op->type == OP_SYMLINK)
 		put_option("symlink", op->source, op->dest, out);
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Printing of a plan and of the effective options, for people and for programs. Nothing is executed.
+ * Printing of a plan and of the effective options, for people and for programs. Nothing is
+ * executed.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Facts about the caller and the host. Only reads; runs in the caller's process before anything else is done.
+ * Facts about the caller and the host. Only reads; runs in the caller's process before anything
+ * else is done.
  */
 #include "spec/facts.h"
 
@@ -34,14 +35,16 @@ static uint64_t ambient_caps(uint64_t candidates)
 	uint64_t ambient = 0;
 
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (candidates >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
+		if (candidates >> cap & 1 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
 			ambient |= 1ull << cap;
 	return ambient;
 }
 
 /*
- * An ordinary user's program has capabilities after execve(2) only from the ambient set, which its user gave it, or
- * from the file, which is what we refuse (capabilities(7), "Transformation of capabilities during execve()").
+ * An ordinary user's program has capabilities after execve(2) only from the ambient set, which its
+ * user gave it, or from the file, which is what we refuse (capabilities(7), "Transformation of
+ * capabilities during execve()").
  */
 static const char *file_privilege(uid_t uid, gid_t gid, uint64_t permitted)
 {
@@ -113,8 +116,9 @@ static char *next_field(char **line)
 }
 
 /*
- * The user's line of /etc/passwd, read directly: the name service would load its modules into us. Where there is no
- * such line (LDAP), the caller's environment tells, unless it is not to be trusted.
+ * The user's line of /etc/passwd, read directly: the name service would load its modules into us.
+ * Where there is no such line (LDAP), the caller's environment tells, unless it is not to be
+ * trusted.
  */
 static void read_passwd(struct facts *facts)
 {
@@ -127,12 +131,15 @@ static void read_passwd(struct facts *facts)
 		return;
 	rest = text;
 	for (char *line; (line = strsep(&rest, "\n"));) {
-		char *name = next_field(&line), *password = next_field(&line), *uid = next_field(&line);
-		char *gid = next_field(&line), *comment = next_field(&line), *home = next_field(&line);
+		char *name = next_field(&line), *password = next_field(&line),
+		     *uid = next_field(&line);
+		char *gid = next_field(&line), *comment = next_field(&line),
+		     *home = next_field(&line);
 		char *shell = next_field(&line);
 		uint64_t number;
 
-		if (!password || !uid || num_parse(uid, UINT32_MAX - 1, &number) < 0 || number != facts->uid)
+		if (!password || !uid || num_parse(uid, UINT32_MAX - 1, &number) < 0 ||
+		    number != facts->uid)
 			continue;
 		if (!gid || !comment || !home || !shell)
 			continue;
@@ -146,7 +153,7 @@ static void read_passwd(struct facts *facts)
 void facts_read_user(struct facts *facts)
 {
 	static const char *const paths[FACTS_LINK_COUNT] = { "/bin",   "/sbin",	 "/lib",
-							      "/lib32", "/lib64", "/libx32" };
+							     "/lib32", "/lib64", "/libx32" };
 	const char *home = environment(facts, "HOME"), *user = environment(facts, "USER");
 
 	for (size_t i = 0; i < FACTS_LINK_COUNT; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Facts: what the plan has to know of the caller and the host, read once, so that planning itself is pure.
+ * Facts: what the plan has to know of the caller and the host, read once, so that planning itself
+ * is pure.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 struct facts_entry {
 	const char *path; /* "/bin", ... */
 	bool exists;
-	char *target;     /* text of the symbolic link, NULL for a directory */
+	char *target; /* text of the symbolic link, NULL for a directory */
 };
 
 #define FACTS_LINK_COUNT 6
@@ -21,24 +22,27 @@ struct facts_entry {
 struct facts {
 	uid_t uid;
 	gid_t gid;
-	bool is_root;            /* real root with CAP_SYS_ADMIN: no user namespace is needed */
-	const char *privilege;   /* NULL, or what must not be on the program's file: "set-user-ID", ... */
-	char *const *environ;    /* the caller's, borrowed */
-	char *cwd;               /* NULL where there is none */
-	char *tty;               /* path of the terminal on stdout, NULL where it is none */
+	bool is_root; /* real root with CAP_SYS_ADMIN: no user namespace is needed */
+	const char *
+		privilege; /* NULL, or what must not be on the program's file: "set-user-ID", ... */
+	char *const *environ; /* the caller's, borrowed */
+	char *cwd;	      /* NULL where there is none */
+	char *tty;	      /* path of the terminal on stdout, NULL where it is none */
 	bool stdin_is_tty;
 	bool has_cgroup_ns;
-	bool userns_limit_is_0;  /* user.max_user_namespaces: read for root only, who can do without */
+	bool userns_limit_is_0; /* user.max_user_namespaces: read for root only, who can do without
+				 */
 	bool has_selinux;
-	bool env_is_unsafe;      /* AT_SECURE: no path of the environment is to be believed */
+	bool env_is_unsafe; /* AT_SECURE: no path of the environment is to be believed */
 	/* The rest is read only for a root directory and environment of our own making. */
 	struct facts_entry links[FACTS_LINK_COUNT]; /* /bin, /sbin, /lib, /lib32, /lib64, /libx32 */
-	char *user;              /* login name, NULL where unknown */
-	char *home;              /* absolute, NULL where unknown */
-	char *shell;             /* absolute, NULL where unknown */
+	char *user;				    /* login name, NULL where unknown */
+	char *home;				    /* absolute, NULL where unknown */
+	char *shell;				    /* absolute, NULL where unknown */
 };
 
-/** facts_read - ask the host; @facts is zeroed, @environ borrowed. Out of memory counts as unknown. */
+/** facts_read - ask the host; @facts is zeroed, @environ borrowed. Out of memory counts as unknown.
+ */
 void facts_read(struct facts *facts, char *const *environ);
 
 /** facts_read_user - fill links, user, home and shell, from /etc/passwd or else the environment */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The parser: one loop over words, dispatched through the option table; one small setter per shape of option.
+ * The parser: one loop over words, dispatched through the option table; one small setter per shape
+ * of option.
  *
- * Runs before anything else, in the caller's process. It decides nothing: conflicts between options are the plan's.
+ * Runs before anything else, in the caller's process. It decides nothing: conflicts between options
+ * are the plan's.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -21,10 +23,10 @@
 
 struct parser {
 	struct spec *spec;
-	const char *file;     /* NULL, or the --args descriptor being read */
-	int depth;            /* of nested --args */
-	mode_t perms;         /* pending --perms, MODE_UNSET where there is none */
-	uint64_t size;        /* pending --size, 0 where there is none */
+	const char *file; /* NULL, or the --args descriptor being read */
+	int depth;	  /* of nested --args */
+	mode_t perms;	  /* pending --perms, MODE_UNSET where there is none */
+	uint64_t size;	  /* pending --size, 0 where there is none */
 	int perms_use, size_use;
 	size_t pending_layers; /* --overlay-src waiting for their overlay */
 };
@@ -64,7 +66,8 @@ static int note_repeat(struct parser *parser, int use, bool repeated, struct clo
 /* COMMAND never receives a descriptor that an option named. */
 static int consume_fd(struct parser *parser, int fd, struct cloche_error *err)
 {
-	int *consumed = spec_add(&parser->spec->consumed_fds, &parser->spec->consumed_fd_count, sizeof(int));
+	int *consumed = spec_add(&parser->spec->consumed_fds, &parser->spec->consumed_fd_count,
+				 sizeof(int));
 
 	if (!consumed)
 		return no_memory(err);
@@ -177,10 +180,12 @@ static int set_fd(struct parser *parser, int use, long param, struct cloche_erro
 	int fd = first_number(parser, use);
 
 	if (field == &parser->spec->seccomp_fd && parser->spec->add_seccomp_count)
-		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "seccomp", "add-seccomp-fd");
+		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "seccomp",
+					"add-seccomp-fd");
 	*field = (struct spec_fd){ .fd = fd, .use = use };
 	if (field == &parser->spec->sync_fd) { /* all of them stay open */
-		int *kept = spec_add(&parser->spec->sync_fds, &parser->spec->sync_fd_count, sizeof(int));
+		int *kept = spec_add(&parser->spec->sync_fds, &parser->spec->sync_fd_count,
+				     sizeof(int));
 
 		if (!kept)
 			return no_memory(err);
@@ -199,7 +204,8 @@ static int set_add_seccomp(struct parser *parser, int use, long param, struct cl
 
 	(void)param;
 	if (spec->seccomp_fd.fd >= 0)
-		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "add-seccomp-fd", "seccomp");
+		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "add-seccomp-fd",
+					"seccomp");
 	added = spec_add(&spec->add_seccomp_fds, &spec->add_seccomp_count, sizeof(*added));
 	if (!added)
 		return no_memory(err);
@@ -212,7 +218,9 @@ static int set_id(struct parser *parser, int use, long param, struct cloche_erro
 	struct spec_id *field = (struct spec_id *)((char *)parser->spec + param);
 	bool repeated = field->is_set;
 
-	*field = (struct spec_id){ .is_set = true, .id = (uint32_t)use_at(parser, use)->number[0], .use = use };
+	*field = (struct spec_id){ .is_set = true,
+				   .id = (uint32_t)use_at(parser, use)->number[0],
+				   .use = use };
 	return note_repeat(parser, use, repeated, err);
 }
 
@@ -240,7 +248,8 @@ static int set_env(struct parser *parser, int use, long param, struct cloche_err
 	struct env_op *op;
 
 	if (name && (name[0] == '\0' || strchr(name, '=')))
-		return error_set_detail(err, ERROR_INVALID_ENV_NAME, 0, name, use_at(parser, use)->row->name);
+		return error_set_detail(err, ERROR_INVALID_ENV_NAME, 0, name,
+					use_at(parser, use)->row->name);
 	op = spec_add(&parser->spec->env_ops, &parser->spec->env_op_count, sizeof(*op));
 	if (!op)
 		return no_memory(err);
@@ -302,7 +311,8 @@ static int set_here(struct parser *parser, int use, long param, struct cloche_er
 	return 0;
 }
 
-static struct path_layer *add_layer(struct parser *parser, struct path_layer **layers, size_t *count, int use)
+static struct path_layer *add_layer(struct parser *parser, struct path_layer **layers,
+				    size_t *count, int use)
 {
 	struct path_layer *layer = spec_add(layers, count, sizeof(*layer));
 
@@ -328,7 +338,8 @@ static int set_overlay(struct parser *parser, int use, long param, struct cloche
 	struct fs_op *op;
 
 	if (parser->pending_layers < needed)
-		return error_set_detail(err, ERROR_OVERLAY_NO_SRC, 0, use_at(parser, use)->row->name,
+		return error_set_detail(err, ERROR_OVERLAY_NO_SRC, 0,
+					use_at(parser, use)->row->name,
 					needed == 2 ? "two" : "one");
 	op = add_op(parser, OP_OVERLAY, use);
 	if (!op)
@@ -432,8 +443,9 @@ static int set_propagation(struct parser *parser, int use, long param, struct cl
 {
 	(void)param;
 	(void)err;
-	parser->spec->propagation = strcmp(arg_of(parser, use, 0), "slave") == 0 ? PROPAGATION_SLAVE :
-										   PROPAGATION_PRIVATE;
+	parser->spec->propagation = strcmp(arg_of(parser, use, 0), "slave") == 0
+					    ? PROPAGATION_SLAVE
+					    : PROPAGATION_PRIVATE;
 	return 0;
 }
 
@@ -456,16 +468,19 @@ static int set_lock_file(struct parser *parser, int use, long param, struct cloc
 	struct spec *spec = parser->spec;
 
 	(void)param;
-	return add_layer(parser, &spec->lock_files, &spec->lock_file_count, use) ? 0 : no_memory(err);
+	return add_layer(parser, &spec->lock_files, &spec->lock_file_count, use) ? 0
+										 : no_memory(err);
 }
 
 static int set_cap(struct parser *parser, int use, long param, struct cloche_error *err)
 {
-	struct cap_op *op = spec_add(&parser->spec->cap_ops, &parser->spec->cap_op_count, sizeof(*op));
+	struct cap_op *op =
+		spec_add(&parser->spec->cap_ops, &parser->spec->cap_op_count, sizeof(*op));
 
 	if (!op)
 		return no_memory(err);
-	*op = (struct cap_op){ .type = (enum cap_op_type)param, .mask = use_at(parser, use)->number[0] };
+	*op = (struct cap_op){ .type = (enum cap_op_type)param,
+			       .mask = use_at(parser, use)->number[0] };
 	return 0;
 }
 
@@ -494,7 +509,9 @@ static const char *arguments_text(const struct option_row *row)
 	for (size_t i = 0; i < ARRAY_SIZE(says_one); i++)
 		if (strcmp(row->name, says_one[i]) == 0)
 			return "one argument";
-	return row->arg_count == 1 ? "an argument" : row->arg_count == 2 ? "two arguments" : "three arguments";
+	return row->arg_count == 1   ? "an argument"
+	       : row->arg_count == 2 ? "two arguments"
+				     : "three arguments";
 }
 
 static int parse_cap(const char *text, uint64_t *ret_mask)
@@ -537,32 +554,39 @@ static bool is_choice(const char *choices, const char *word)
 }
 
 /* Reads one argument by its kind. */
-static int parse_arg(const struct option_row *row, int index, struct option_use *use, struct cloche_error *err)
+static int parse_arg(const struct option_row *row, int index, struct option_use *use,
+		     struct cloche_error *err)
 {
 	const char *text = use->arg[index];
 	uint64_t *number = &use->number[index];
 
 	switch (row->arg[index].kind) {
 	case KIND_FD:
-		return num_parse(text, INT_MAX, number) < 0 ? error_set(err, ERROR_INVALID_FD, 0, text) : 0;
+		return num_parse(text, INT_MAX, number) < 0
+			       ? error_set(err, ERROR_INVALID_FD, 0, text)
+			       : 0;
 	case KIND_UID:
-		return num_parse(text, UINT32_MAX - 1, number) < 0 ? error_set(err, ERROR_INVALID_UID, 0, text) : 0;
+		return num_parse(text, UINT32_MAX - 1, number) < 0
+			       ? error_set(err, ERROR_INVALID_UID, 0, text)
+			       : 0;
 	case KIND_GID:
-		return num_parse(text, UINT32_MAX - 1, number) < 0 ? error_set(err, ERROR_INVALID_GID, 0, text) : 0;
+		return num_parse(text, UINT32_MAX - 1, number) < 0
+			       ? error_set(err, ERROR_INVALID_GID, 0, text)
+			       : 0;
 	case KIND_OCTAL:
-		return num_parse_octal(text, 07777, number) < 0 ?
-			       error_set_detail(err, ERROR_INVALID_OCTAL, 0, text, row->name) :
-			       0;
+		return num_parse_octal(text, 07777, number) < 0
+			       ? error_set_detail(err, ERROR_INVALID_OCTAL, 0, text, row->name)
+			       : 0;
 	case KIND_SIZE:
-		return num_parse_size(text, number) < 0 ?
-			       error_set_detail(err, ERROR_INVALID_SIZE, 0, text, row->name) :
-			       0;
+		return num_parse_size(text, number) < 0
+			       ? error_set_detail(err, ERROR_INVALID_SIZE, 0, text, row->name)
+			       : 0;
 	case KIND_CAP:
 		return parse_cap(text, number) < 0 ? error_set(err, ERROR_INVALID_CAP, 0, text) : 0;
 	case KIND_CHOICE:
-		return is_choice(row->arg[index].meta, text) ?
-			       0 :
-			       error_set_detail(err, ERROR_INVALID_CHOICE, 0, text, row->name);
+		return is_choice(row->arg[index].meta, text)
+			       ? 0
+			       : error_set_detail(err, ERROR_INVALID_CHOICE, 0, text, row->name);
 	case KIND_PATH:
 	case KIND_DEST:
 		return text[0] ? 0 : error_set(err, ERROR_EMPTY_PATH, 0, row->name);
@@ -572,7 +596,8 @@ static int parse_arg(const struct option_row *row, int index, struct option_use 
 }
 
 /* A one-shot option waits for the option it modifies: may @row come now? */
-static int check_pending(struct parser *parser, const struct option_row *row, struct cloche_error *err)
+static int check_pending(struct parser *parser, const struct option_row *row,
+			 struct cloche_error *err)
 {
 	const char *name = row ? row->name : "";
 	bool is_size = strcmp(name, "size") == 0, is_perms = strcmp(name, "perms") == 0;
@@ -588,8 +613,9 @@ static int check_pending(struct parser *parser, const struct option_row *row, st
 		err->use = parser->size_use;
 		return error_set(err, ERROR_SIZE_WASTED, 0, NULL);
 	}
-	if (parser->pending_layers && strcmp(name, "overlay-src") != 0 && strcmp(name, "overlay") != 0 &&
-	    strcmp(name, "tmp-overlay") != 0 && strcmp(name, "ro-overlay") != 0) {
+	if (parser->pending_layers && strcmp(name, "overlay-src") != 0 &&
+	    strcmp(name, "overlay") != 0 && strcmp(name, "tmp-overlay") != 0 &&
+	    strcmp(name, "ro-overlay") != 0) {
 		err->use = parser->spec->layers[parser->spec->layer_count - 1].use;
 		return error_set(err, ERROR_OVERLAY_SRC_WASTED, 0, NULL);
 	}
@@ -608,7 +634,8 @@ static int find_row(const char *name, size_t length)
 }
 
 #ifdef CLOCHE_MUTATION
-/* Test builds only: the row named by CLOCHE_MUTATE is read but has no effect, and some test must notice. */
+/* Test builds only: the row named by CLOCHE_MUTATE is read but has no effect, and some test must
+ * notice. */
 static bool is_mutated(const struct option_row *row)
 {
 	const char *name = getenv("CLOCHE_MUTATE");
@@ -630,10 +657,11 @@ static int unknown_option(const char *word, struct cloche_error *err)
 }
 
 /*
- * Reads the option at @words[0] and its arguments; *@ret_used is how many words that took. The arguments are taken
- * whatever they look like.
+ * Reads the option at @words[0] and its arguments; *@ret_used is how many words that took. The
+ * arguments are taken whatever they look like.
  */
-static int parse_option(struct parser *parser, char *const *words, size_t *ret_used, struct cloche_error *err)
+static int parse_option(struct parser *parser, char *const *words, size_t *ret_used,
+			struct cloche_error *err)
 {
 	const char *name = str_starts(words[0], "--") ? words[0] + 2 : "";
 	const char *value = strchr(name, '=');
@@ -661,18 +689,19 @@ static int parse_option(struct parser *parser, char *const *words, size_t *ret_u
 		if (row->arg_count != 1) {
 			parser->spec->use_count--;
 			err->use = -1;
-			return row->arg_count ? unknown_option(words[0], err) :
-						error_set(err, ERROR_ARGUMENT_UNWANTED, 0, words[0]);
+			return row->arg_count
+				       ? unknown_option(words[0], err)
+				       : error_set(err, ERROR_ARGUMENT_UNWANTED, 0, words[0]);
 		}
 		use->arg[0] = value + 1;
 	}
 	for (int i = 0; i < row->arg_count && !value && !row->is_optional; i++) {
 		use->arg[i] = words[i + 1];
 		if (!use->arg[i])
-			return strcmp(row->name, "overlay-src") == 0 ?
-				       error_set(err, ERROR_OVERLAY_SRC_WASTED, 0, NULL) :
-				       error_set_detail(err, ERROR_ARGUMENT_MISSING, 0, row->name,
-							arguments_text(row));
+			return strcmp(row->name, "overlay-src") == 0
+				       ? error_set(err, ERROR_OVERLAY_SRC_WASTED, 0, NULL)
+				       : error_set_detail(err, ERROR_ARGUMENT_MISSING, 0, row->name,
+							  arguments_text(row));
 		(*ret_used)++;
 	}
 	for (int i = 0; i < row->arg_count && use->arg[i]; i++) {
@@ -692,7 +721,8 @@ static bool ends_reading(enum spec_action action)
 }
 
 /* Reads options up to the first other word or "--"; *@ret_rest are the words behind. */
-static int parse_words(struct parser *parser, char *const *words, char *const **ret_rest, struct cloche_error *err)
+static int parse_words(struct parser *parser, char *const *words, char *const **ret_rest,
+		       struct cloche_error *err)
 {
 	while (*words && (*words)[0] == '-' && strcmp(*words, "--") != 0) {
 		size_t used = 0;
@@ -780,10 +810,14 @@ static int set_args(struct parser *parser, int use, long param, struct cloche_er
 
 int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 {
-	struct parser parser = { .spec = spec, .perms = MODE_UNSET, .perms_use = -1, .size_use = -1 };
-	struct spec_fd *const fds[] = { &spec->userns_fd,  &spec->userns2_fd,	   &spec->pidns_fd,
-					&spec->sync_fd,	   &spec->block_fd,	   &spec->userns_block_fd,
-					&spec->info_fd,	   &spec->json_status_fd, &spec->seccomp_fd };
+	struct parser parser = {
+		.spec = spec, .perms = MODE_UNSET, .perms_use = -1, .size_use = -1
+	};
+	struct spec_fd *const fds[] = { &spec->userns_fd, &spec->userns2_fd,
+					&spec->pidns_fd,  &spec->sync_fd,
+					&spec->block_fd,  &spec->userns_block_fd,
+					&spec->info_fd,	  &spec->json_status_fd,
+					&spec->seccomp_fd };
 	char *const *rest;
 	int r;
 

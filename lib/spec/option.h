@@ -2,8 +2,9 @@
  *
  * The option table's types, and the parser: argv and --args files in, spec out.
  *
- * Runs in the caller's process with its privileges and touches nothing but the descriptors of --args. The words are
- * trusted no further than the user who typed them: numbers are strict, sizes bounded, recursion limited.
+ * Runs in the caller's process with its privileges and touches nothing but the descriptors of
+ * --args. The words are trusted no further than the user who typed them: numbers are strict, sizes
+ * bounded, recursion limited.
  */
 #pragma once
 
@@ -34,7 +35,7 @@ enum option_kind {
 	KIND_OCTAL, /* 0 to 07777 */
 	KIND_SIZE,  /* bytes: decimal, 0x, 0 octal, suffix K, M, G */
 	KIND_CAP,
-	KIND_ENV,   /* name of an environment variable */
+	KIND_ENV, /* name of an environment variable */
 	KIND_LABEL,
 	KIND_CHOICE /* one of the words in its meta, separated by | */
 };
@@ -43,11 +44,11 @@ enum option_kind {
 
 /* The part of a row that generators and the parser share. */
 struct option_row {
-	const char *name;  /* without dashes */
+	const char *name; /* without dashes */
 	enum option_group group;
 	const char *since;
-	int arg_count;     /* 0 to OPTION_MAX_ARGS */
-	int is_optional;   /* the one argument may be left out, and is given only as --name=VALUE */
+	int arg_count;	 /* 0 to OPTION_MAX_ARGS */
+	int is_optional; /* the one argument may be left out, and is given only as --name=VALUE */
 	struct {
 		enum option_kind kind;
 		const char *meta;
@@ -57,12 +58,43 @@ struct option_row {
 };
 
 /* For including options.def: turn a row's args column into the three fields above. */
-#define NO_ARGS 0, 0, { { KIND_NONE, NULL } }
-#define OPTIONAL(kind, meta) 1, 1, { { KIND_##kind, meta } }
-#define ARGS1(kind, meta) 1, 0, { { KIND_##kind, meta } }
-#define ARGS2(kind1, meta1, kind2, meta2) 2, 0, { { KIND_##kind1, meta1 }, { KIND_##kind2, meta2 } }
+#define NO_ARGS                                                                                    \
+	0, 0,                                                                                      \
+	{                                                                                          \
+		{                                                                                  \
+			KIND_NONE, NULL                                                            \
+		}                                                                                  \
+	}
+#define OPTIONAL(kind, meta)                                                                       \
+	1, 1,                                                                                      \
+	{                                                                                          \
+		{                                                                                  \
+			KIND_##kind, meta                                                          \
+		}                                                                                  \
+	}
+#define ARGS1(kind, meta)                                                                          \
+	1, 0,                                                                                      \
+	{                                                                                          \
+		{                                                                                  \
+			KIND_##kind, meta                                                          \
+		}                                                                                  \
+	}
+#define ARGS2(kind1, meta1, kind2, meta2)                                                          \
+	2, 0,                                                                                      \
+	{                                                                                          \
+		{ KIND_##kind1, meta1 },                                                           \
+		{                                                                                  \
+			KIND_##kind2, meta2                                                        \
+		}                                                                                  \
+	}
 #define ARGS3(kind1, meta1, kind2, meta2, kind3, meta3)                                            \
-	3, 0, { { KIND_##kind1, meta1 }, { KIND_##kind2, meta2 }, { KIND_##kind3, meta3 } }
+	3, 0,                                                                                      \
+	{                                                                                          \
+		{ KIND_##kind1, meta1 }, { KIND_##kind2, meta2 },                                  \
+		{                                                                                  \
+			KIND_##kind3, meta3                                                        \
+		}                                                                                  \
+	}
 
 /** option_rows - the table; sets *@ret_count to its length */
 const struct option_row *option_rows(size_t *ret_count);

@@ -11,7 +11,8 @@
 
 #define MIB (1024ull * 1024)
 #define ALL_NAMESPACES                                                                             \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |               \
+	 CLONE_NEWCGROUP)
 
 static const char *const messages_bwrap[ERROR_CODE_COUNT] = {
 #define MESSAGE(code, bwrap, cloche) [ERROR_##code] = bwrap,

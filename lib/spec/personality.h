@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The two personalities: everything that depends on the name the program was called by is in this one table.
+ * The two personalities: everything that depends on the name the program was called by is in this
+ * one table.
  */
 #pragma once
 
@@ -11,25 +12,30 @@
 #include "base/error.h"
 
 struct personality {
-	const char *name;           /* "cloche" or "bwrap" */
-	bool is_bwrap_level;        /* --version and --help speak as bubblewrap */
-	uint64_t unshare;           /* namespaces that are unshared without being asked, CLONE_NEW* */
-	bool provides_root;         /* the host's /usr, parts of /etc, /proc, /dev, /tmp and a home unless told otherwise */
-	bool creates_dest;          /* missing destinations below a host bind are created on the host */
-	bool inherits_fds;          /* descriptors from 3 on reach COMMAND */
+	const char *name;    /* "cloche" or "bwrap" */
+	bool is_bwrap_level; /* --version and --help speak as bubblewrap */
+	uint64_t unshare;    /* namespaces that are unshared without being asked, CLONE_NEW* */
+	bool provides_root;  /* the host's /usr, parts of /etc, /proc, /dev, /tmp and a home unless
+				told otherwise */
+	bool creates_dest;   /* missing destinations below a host bind are created on the host */
+	bool inherits_fds;   /* descriptors from 3 on reach COMMAND */
 	bool inherits_env;
 	bool new_session_without_tty; /* setsid() when stdin is no terminal */
-	bool denies_userns;         /* COMMAND may not create user namespaces */
-	bool isolates_caps;         /* COMMAND with capabilities gets a user and mount namespace of its own */
-	bool keeps_root_caps;       /* real root keeps its capabilities, and needs no user namespace */
-	bool protects_proc;         /* /proc/sys and its like are read-only whoever we are */
-	bool refuses_magic_links;   /* as sources of binds */
-	bool ends_together;         /* when COMMAND ends everything ends; signals are forwarded; our death ends it */
-	bool private_mounts;        /* mount propagation: private, else slave */
-	uint64_t root_size, dev_size, tmp_size, shm_size, overlay_size; /* tmpfs limits in bytes, 0: the kernel's */
-	mode_t parent_perms;        /* whom directories made on the way to a mount point let through: 0755 or 0 */
-	int status_setup, status_not_executable, status_not_found;      /* exit statuses of our own */
-	const char *const *messages; /* indexed by enum error_code */
+	bool denies_userns;	      /* COMMAND may not create user namespaces */
+	bool isolates_caps; /* COMMAND with capabilities gets a user and mount namespace of its own
+			     */
+	bool keeps_root_caps; /* real root keeps its capabilities, and needs no user namespace */
+	bool protects_proc;   /* /proc/sys and its like are read-only whoever we are */
+	bool refuses_magic_links; /* as sources of binds */
+	bool ends_together;  /* when COMMAND ends everything ends; signals are forwarded; our death
+				ends it */
+	bool private_mounts; /* mount propagation: private, else slave */
+	uint64_t root_size, dev_size, tmp_size, shm_size,
+		overlay_size; /* tmpfs limits in bytes, 0: the kernel's */
+	mode_t parent_perms;  /* whom directories made on the way to a mount point let through: 0755
+				 or 0 */
+	int status_setup, status_not_executable, status_not_found; /* exit statuses of our own */
+	const char *const *messages;				   /* indexed by enum error_code */
 };
 
 /** personality_find - by name: "cloche" or "bwrap"; NULL for another */

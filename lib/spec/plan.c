@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The plan: conflicts, implications and defaults, by subject, in the order in which they depend on each other. Pure.
+ * The plan: conflicts, implications and defaults, by subject, in the order in which they depend on
+ * each other. Pure.
  */
 #include "spec/plan.h"
 
@@ -30,24 +31,29 @@ static bool asked_for_userns(const struct plan *plan)
 	return plan->spec->unshare_user_use >= 0 || plan->personality->unshare & CLONE_NEWUSER;
 }
 
-static int plan_user_namespace(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+static int plan_user_namespace(struct plan *plan, const struct facts *facts,
+			       struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
 
 	if (spec->userns_fd.fd >= 0) {
 		if (spec->unshare_user_use >= 0)
-			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "unshare-user");
+			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
+				     "unshare-user");
 		if (spec->unshare_try & CLONE_NEWUSER)
-			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "unshare-user-try");
+			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
+				     "unshare-user-try");
 		if (spec->share & CLONE_NEWUSER)
 			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "share-user");
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	} else if (spec->share & CLONE_NEWUSER) {
 		if (!facts->is_root)
-			return blame(err, spec->share_user_use, ERROR_SHARE_USER_UNPRIVILEGED, NULL);
+			return blame(err, spec->share_user_use, ERROR_SHARE_USER_UNPRIVILEGED,
+				     NULL);
 	} else if (!facts->is_root) {
 		plan->clone_flags |= CLONE_NEWUSER;
-	} else if (spec->unshare_user_use < 0 && spec->unshare_try & CLONE_NEWUSER && facts->userns_limit_is_0) {
+	} else if (spec->unshare_user_use < 0 && spec->unshare_try & CLONE_NEWUSER &&
+		   facts->userns_limit_is_0) {
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	}
 	if (spec->userns2_fd.fd >= 0 && spec->userns_fd.fd < 0)
@@ -114,12 +120,14 @@ static int plan_caps(struct plan *plan, const struct facts *facts)
 }
 
 /*
- * Nested user namespaces are forbidden by the limit of the sandbox's own: 0, or 1 where COMMAND itself gets the one
- * inside. That one is needed where COMMAND could write the limit again: as bubblewrap does it, and with capabilities.
- * With a mount namespace it also locks our mounts against COMMAND's capabilities: always under our own name, and for
- * root, who keeps them all without being asked, under bubblewrap's.
+ * Nested user namespaces are forbidden by the limit of the sandbox's own: 0, or 1 where COMMAND
+ * itself gets the one inside. That one is needed where COMMAND could write the limit again: as
+ * bubblewrap does it, and with capabilities. With a mount namespace it also locks our mounts
+ * against COMMAND's capabilities: always under our own name, and for root, who keeps them all
+ * without being asked, under bubblewrap's.
  */
-static int plan_nested_userns(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+static int plan_nested_userns(struct plan *plan, const struct facts *facts,
+			      struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
 	bool own = is_unshared(plan, CLONE_NEWUSER);
@@ -131,10 +139,14 @@ static int plan_nested_userns(struct plan *plan, const struct facts *facts, stru
 		plan->inner_userns = plan->inner_mountns = true;
 	if (!deny)
 		return 0;
+	if (spec->userns_limit != USERNS_DENY && !own) {
+		error_set_hint(err, HINT_ALLOW_USERNS);
+		return blame(err,
+			     spec->userns_fd.fd >= 0 ? spec->userns_fd.use : spec->share_user_use,
+			     ERROR_DENY_NEEDS_OWN, NULL);
+	}
 	if (!own || !asked_for_userns(plan))
-		return blame(err, spec->userns_limit_use,
-			     spec->share & CLONE_NEWUSER ? ERROR_DISABLE_USERNS_ROOT : ERROR_DISABLE_USERNS_NEEDS,
-			     NULL);
+		return blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_NEEDS, NULL);
 	if (spec->userns_block_fd.fd >= 0)
 		return blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_BLOCK, NULL);
 	if (!plan->personality->denies_userns)
@@ -150,11 +162,12 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 	size_t root_ops = 0;
 	int r;
 
-	plan->private_mounts = spec->propagation ? spec->propagation == PROPAGATION_PRIVATE :
-						   personality->private_mounts;
+	plan->private_mounts = spec->propagation ? spec->propagation == PROPAGATION_PRIVATE
+						 : personality->private_mounts;
 	plan->creates_dest = personality->creates_dest || spec_flag(spec, FLAG_CREATE_DEST);
 	plan->root_size = spec->root_size.bytes ? spec->root_size.bytes : personality->root_size;
-	plan->scratch_size = spec->overlay_size.bytes ? spec->overlay_size.bytes : personality->overlay_size;
+	plan->scratch_size =
+		spec->overlay_size.bytes ? spec->overlay_size.bytes : personality->overlay_size;
 	r = defaults_root(plan, facts, err);
 	if (r < 0)
 		return r;
@@ -162,15 +175,17 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 		struct fs_op *op = &plan->ops[i];
 
 		root_ops += path_is_root(op->dest);
-		plan->copies_data |= op->type == OP_FILE || op->type == OP_DATA || op->type == OP_DATA_RO;
+		plan->copies_data |=
+			op->type == OP_FILE || op->type == OP_DATA || op->type == OP_DATA_RO;
 		if (op->type == OP_DATA || op->type == OP_DATA_RO ||
 		    (op->type == OP_OVERLAY && op->flags == OVERLAY_TMP))
 			plan->needs_scratch = true;
 		if (op->type == OP_TMPFS && !op->size)
 			op->size = personality->tmp_size;
 	}
-	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND && path_is_root(plan->ops[0].source) &&
-			 path_is_root(plan->ops[0].dest) && root_ops == 1 && !plan->needs_scratch;
+	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND &&
+			 path_is_root(plan->ops[0].source) && path_is_root(plan->ops[0].dest) &&
+			 root_ops == 1 && !plan->needs_scratch;
 	return 0;
 }
 
@@ -187,7 +202,8 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 	if (spec->hostname.text && !is_unshared(plan, CLONE_NEWUTS))
 		return blame(err, spec->hostname.use, ERROR_HOSTNAME_NEEDS, NULL);
 	if ((spec->exec_label.text || spec->file_label.text) && !facts->has_selinux)
-		return blame(err, spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
+		return blame(err,
+			     spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
 			     ERROR_NO_LABELS, NULL);
 	plan->init_is_pid_1 = is_unshared(plan, CLONE_NEWPID) && !as_pid_1;
 	plan->has_init = !as_pid_1 && (plan->init_is_pid_1 || personality->ends_together ||
@@ -200,7 +216,8 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 	return 0;
 }
 
-int plan_make(struct plan *plan, const struct spec *spec, const struct facts *facts, struct cloche_error *err)
+int plan_make(struct plan *plan, const struct spec *spec, const struct facts *facts,
+	      struct cloche_error *err)
 {
 	int r;
 
@@ -241,7 +258,8 @@ static bool covers(const char *outer, const char *inner)
 		length--;
 	if (path_is_root(outer))
 		return true;
-	return strncmp(outer, inner, length) == 0 && (inner[length] == '/' || inner[length] == '\0');
+	return strncmp(outer, inner, length) == 0 &&
+	       (inner[length] == '/' || inner[length] == '\0');
 }
 
 #define MAX_OPS_COMPARED 256 /* of a list so long that a person wrote it, not a program */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The plan: spec and facts in, an ordered list of what will be done out. All conflicts, implications and defaults are
- * decided here and nowhere else; plan_make() is pure, so the plan can be printed instead of run (--explain).
+ * The plan: spec and facts in, an ordered list of what will be done out. All conflicts,
+ * implications and defaults are decided here and nowhere else; plan_make() is pure, so the plan can
+ * be printed instead of run (--explain).
  */
 #pragma once
 
@@ -12,42 +13,46 @@
 #include "spec/spec.h"
 
 struct plan {
-	const struct spec *spec;               /* borrowed */
+	const struct spec *spec; /* borrowed */
 	const struct personality *personality;
 
 	/* Namespaces and ids */
-	uint64_t clone_flags;      /* CLONE_NEW* of the child, CLONE_NEWNS always */
-	bool writes_id_maps;       /* one id each, written by the child */
+	uint64_t clone_flags; /* CLONE_NEW* of the child, CLONE_NEWNS always */
+	bool writes_id_maps;  /* one id each, written by the child */
 	uid_t outer_uid, inner_uid;
 	gid_t outer_gid, inner_gid;
-	bool sets_ids;             /* in a joined user namespace: setresuid to inner_uid */
-	long max_userns;           /* written to user.max_user_namespaces of the sandbox's user namespace, -1: left alone */
-	bool inner_userns;         /* COMMAND gets a user namespace inside the sandbox's */
-	bool inner_mountns;        /* ... and a mount namespace that locks our mounts */
+	bool sets_ids;	 /* in a joined user namespace: setresuid to inner_uid */
+	long max_userns; /* written to user.max_user_namespaces of the sandbox's user namespace, -1:
+			    left alone */
+	bool inner_userns;  /* COMMAND gets a user namespace inside the sandbox's */
+	bool inner_mountns; /* ... and a mount namespace that locks our mounts */
 	bool brings_up_lo;
-	bool own_proc;             /* procfs is a new one, of our pid namespace */
+	bool own_proc; /* procfs is a new one, of our pid namespace */
 
 	/* Mounts */
-	bool in_place;             /* the host's root stays, with flags: the first operation is a bind of / on / */
-	bool private_mounts;       /* propagation private, else slave */
+	bool in_place; /* the host's root stays, with flags: the first operation is a bind of / on /
+			*/
+	bool private_mounts; /* propagation private, else slave */
 	bool creates_dest;
-	bool copies_data;          /* reads descriptors of the caller while the root is built, which may block */
-	bool needs_scratch;        /* an invisible tmpfs for overlay uppers and data files */
+	bool copies_data;   /* reads descriptors of the caller while the root is built, which may
+			       block */
+	bool needs_scratch; /* an invisible tmpfs for overlay uppers and data files */
 	uint64_t root_size, scratch_size; /* bytes, 0: the kernel's default */
-	struct fs_op *ops;         /* in order */
+	struct fs_op *ops;		  /* in order */
 	size_t op_count;
 
 	/* What COMMAND gets */
-	char **environment;        /* NULL-terminated; one free slot behind it for PWD */
+	char **environment; /* NULL-terminated; one free slot behind it for PWD */
 	size_t environment_count;
-	const char *home;          /* $HOME of that environment, NULL where there is none */
-	uint64_t keep_caps;        /* capabilities that COMMAND keeps */
-	bool keeps_all_caps;       /* do not touch the sets at all but for keep_caps' complement (real root) */
+	const char *home;    /* $HOME of that environment, NULL where there is none */
+	uint64_t keep_caps;  /* capabilities that COMMAND keeps */
+	bool keeps_all_caps; /* do not touch the sets at all but for keep_caps' complement (real
+				root) */
 	bool new_session;
-	const char *argv0;         /* NULL: the command's own name */
+	const char *argv0; /* NULL: the command's own name */
 
 	/* Supervision */
-	bool has_init;             /* a process of ours stands between the supervisor and COMMAND */
+	bool has_init; /* a process of ours stands between the supervisor and COMMAND */
 	bool init_is_pid_1;
 	bool ends_together;
 	bool die_with_parent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The error record as text. Nothing here allocates, and each message is one write(2), so that lines of the child and
- * the supervisor do not mix.
+ * The error record as text. Nothing here allocates, and each message is one write(2), so that lines
+ * of the child and the supervisor do not mix.
  */
 #include "spec/report.h"
 
@@ -38,12 +38,15 @@ static const struct option_use *use_of(const struct spec *spec, const struct clo
 static void add_prefix(const struct spec *spec, enum report_level level, struct str_buf *out)
 {
 	if (spec_flag(spec, FLAG_LEVEL_PREFIX))
-		str_add(out, level == REPORT_ERROR ? "<3>" : level == REPORT_WARNING ? "<4>" : "<6>");
+		str_add(out, level == REPORT_ERROR     ? "<3>"
+			     : level == REPORT_WARNING ? "<4>"
+						       : "<6>");
 	str_add(out, spec->personality->name);
 	str_add(out, ": ");
 }
 
-void report_message(const struct spec *spec, const struct cloche_error *err, enum report_level level)
+void report_message(const struct spec *spec, const struct cloche_error *err,
+		    enum report_level level)
 {
 	const struct option_use *use = use_of(spec, err);
 	bool as_bwrap = spec->personality->is_bwrap_level;
@@ -62,9 +65,10 @@ void report_message(const struct spec *spec, const struct cloche_error *err, enu
 	}
 	if (!as_bwrap && level == REPORT_WARNING)
 		str_add(&out, "warning: ");
-	str_add(&out, error_format(err, spec->personality->messages[err->code], text, sizeof(text)));
+	str_add(&out,
+		error_format(err, spec->personality->messages[err->code], text, sizeof(text)));
 	str_add_char(&out, '\n');
-	if (err->hint && !as_bwrap) {
+	if (err->hint && (!as_bwrap || spec_flag(spec, FLAG_VERBOSE))) {
 		add_prefix(spec, level, &out);
 		str_add(&out, "hint: ");
 		str_add(&out, error_hint_text(err->hint));
@@ -105,7 +109,8 @@ void report_json(const struct spec *spec, const struct cloche_error *err, struct
 		str_add_number(buf, (uint64_t)err->use);
 	}
 	jsonw_key(buf, "message");
-	jsonw_string(buf, error_format(err, spec->personality->messages[err->code], text, sizeof(text)));
+	jsonw_string(buf,
+		     error_format(err, spec->personality->messages[err->code], text, sizeof(text)));
 	if (err->path[0]) {
 		jsonw_key(buf, "path");
 		jsonw_string(buf, err->path);

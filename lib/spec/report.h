@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Printing of the error record: the one place where it becomes text, for people and for --json-status-fd.
+ * Printing of the error record: the one place where it becomes text, for people and for
+ * --json-status-fd.
  */
 #pragma once
 
 #include "spec/spec.h"
 
-enum report_level { REPORT_ERROR, REPORT_WARNING, REPORT_NOTE };
+enum report_level {
+	REPORT_ERROR,
+	REPORT_WARNING,
+	REPORT_NOTE
+};
 
 /**
  * report_message - print @err on standard error in the words of the spec's personality
  *
  * One write(2), no allocation: the child may call it.
  */
-void report_message(const struct spec *spec, const struct cloche_error *err, enum report_level level);
+void report_message(const struct spec *spec, const struct cloche_error *err,
+		    enum report_level level);
 
 /** report_note - print @text as a line of --verbose, if that was given */
-void report_note(const struct spec *spec, const char *text) ;
+void report_note(const struct spec *spec, const char *text);
 
 /** report_json - append the "setup-error" object for @err to @buf, with its newline */
 struct str_buf;

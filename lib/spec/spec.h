@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The spec: what was asked for, as plain data. The parser fills it, nothing in it is checked against the host or
- * against another option; that is the plan's work. Each item remembers the option it came from.
+ * The spec: what was asked for, as plain data. The parser fills it, nothing in it is checked
+ * against the host or against another option; that is the plan's work. Each item remembers the
+ * option it came from.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ struct option_use {
 	const struct option_row *row;
 	const char *arg[OPTION_MAX_ARGS]; /* as typed; NULL where there is none */
 	uint64_t number[OPTION_MAX_ARGS]; /* value of the numeric kinds */
-	const char *file;                 /* NULL, or the --args descriptor it was read from, as "fd N" */
+	const char *file; /* NULL, or the --args descriptor it was read from, as "fd N" */
 };
 
 enum fs_op_type {
@@ -44,26 +45,37 @@ enum bind_flag {
 	BIND_TRY = 1 << 2  /* a missing source is no error */
 };
 
-enum overlay_kind { OVERLAY_RW, OVERLAY_TMP, OVERLAY_RO };
+enum overlay_kind {
+	OVERLAY_RW,
+	OVERLAY_TMP,
+	OVERLAY_RO
+};
 
 #define MODE_UNSET ((mode_t)-1)
 
-/* One step of building the root file system. Strings are borrowed from the command line or owned by the plan. */
+/* One step of building the root file system. Strings are borrowed from the command line or owned by
+ * the plan. */
 struct fs_op {
 	enum fs_op_type type;
-	int use;             /* index of the option, -1 for a default */
-	const char *source;  /* host path of a bind; target of a symlink; upper directory of an overlay */
-	const char *work;    /* work directory of an overlay */
+	int use;	    /* index of the option, -1 for a default */
+	const char *source; /* host path of a bind; target of a symlink; upper directory of an
+			       overlay */
+	const char *work;   /* work directory of an overlay */
 	const char *dest;
-	int fd;              /* of data and bind-fd, else -1 */
-	int flags;           /* enum bind_flag, or enum overlay_kind */
-	mode_t mode;         /* MODE_UNSET: the type's default */
-	uint64_t size;       /* of a tmpfs in bytes, 0: the personality's default */
-	size_t layer_first;  /* overlay: its layers in the spec's list, bottom first */
+	int fd;		    /* of data and bind-fd, else -1 */
+	int flags;	    /* enum bind_flag, or enum overlay_kind */
+	mode_t mode;	    /* MODE_UNSET: the type's default */
+	uint64_t size;	    /* of a tmpfs in bytes, 0: the personality's default */
+	size_t layer_first; /* overlay: its layers in the spec's list, bottom first */
 	size_t layer_count;
 };
 
-enum env_op_type { ENV_SET, ENV_UNSET, ENV_CLEAR, ENV_KEEP };
+enum env_op_type {
+	ENV_SET,
+	ENV_UNSET,
+	ENV_CLEAR,
+	ENV_KEEP
+};
 
 struct env_op {
 	enum env_op_type type;
@@ -71,7 +83,10 @@ struct env_op {
 	const char *value;
 };
 
-enum cap_op_type { CAP_ADD, CAP_DROP };
+enum cap_op_type {
+	CAP_ADD,
+	CAP_DROP
+};
 
 struct cap_op {
 	enum cap_op_type type;
@@ -91,16 +106,31 @@ enum spec_flag {
 	FLAG_COUNT
 };
 
-enum spec_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_INTROSPECT, ACTION_EXPLAIN,
-		   ACTION_EXPLAIN_JSON, ACTION_PRINT_ARGS };
+enum spec_action {
+	ACTION_RUN,
+	ACTION_HELP,
+	ACTION_VERSION,
+	ACTION_INTROSPECT,
+	ACTION_EXPLAIN,
+	ACTION_EXPLAIN_JSON,
+	ACTION_PRINT_ARGS
+};
 
-enum userns_limit { USERNS_DEFAULT, USERNS_DENY, USERNS_ALLOW };
+enum userns_limit {
+	USERNS_DEFAULT,
+	USERNS_DENY,
+	USERNS_ALLOW
+};
 
-enum propagation { PROPAGATION_DEFAULT, PROPAGATION_PRIVATE, PROPAGATION_SLAVE };
+enum propagation {
+	PROPAGATION_DEFAULT,
+	PROPAGATION_PRIVATE,
+	PROPAGATION_SLAVE
+};
 
 /* An option that holds one value: the last use wins. */
 struct spec_fd {
-	int fd;  /* -1: not given */
+	int fd; /* -1: not given */
 	int use;
 };
 
@@ -132,12 +162,12 @@ struct spec {
 	struct option_use *uses;
 	size_t use_count;
 
-	int flag_use[FLAG_COUNT];  /* index of the option that set the flag, -1: not set */
+	int flag_use[FLAG_COUNT]; /* index of the option that set the flag, -1: not set */
 
-	uint64_t unshare;       /* CLONE_NEW* asked for */
-	uint64_t unshare_try;   /* CLONE_NEWUSER, CLONE_NEWCGROUP: if possible */
-	uint64_t share;         /* CLONE_NEW* to keep */
-	int unshare_user_use;   /* the option that asked for a user namespace by name, -1: none */
+	uint64_t unshare;     /* CLONE_NEW* asked for */
+	uint64_t unshare_try; /* CLONE_NEWUSER, CLONE_NEWCGROUP: if possible */
+	uint64_t share;	      /* CLONE_NEW* to keep */
+	int unshare_user_use; /* the option that asked for a user namespace by name, -1: none */
 	int share_user_use;
 	struct spec_fd userns_fd, userns2_fd, pidns_fd;
 	enum userns_limit userns_limit;
@@ -158,7 +188,7 @@ struct spec {
 
 	int *keep_fds;
 	size_t keep_fd_count;
-	struct path_layer *lock_files;  /* paths inside */
+	struct path_layer *lock_files; /* paths inside */
 	size_t lock_file_count;
 	int *sync_fds;
 	size_t sync_fd_count;
@@ -172,13 +202,14 @@ struct spec {
 	struct spec_string exec_label, file_label;
 
 	struct spec_string argv0;
-	char *const *command;  /* NULL-terminated words of COMMAND, borrowed; NULL where there is none */
+	char *const
+		*command; /* NULL-terminated words of COMMAND, borrowed; NULL where there is none */
 
-	char **blobs;          /* contents of --args files and other owned strings */
+	char **blobs; /* contents of --args files and other owned strings */
 	size_t blob_count;
-	int *consumed_fds;     /* descriptors that options named: never given to COMMAND */
+	int *consumed_fds; /* descriptors that options named: never given to COMMAND */
 	size_t consumed_fd_count;
-	int *warned_uses;      /* repeated single-value options, for a warning each */
+	int *warned_uses; /* repeated single-value options, for a warning each */
 	size_t warned_use_count;
 };
 
@@ -201,7 +232,8 @@ static inline bool spec_flag(const struct spec *spec, enum spec_flag flag)
  */
 void *spec_add(void *array, size_t *count, size_t size);
 
-/** spec_add_blob - hand the allocated @blob over to @spec, which frees it; NULL in or out: out of memory */
+/** spec_add_blob - hand the allocated @blob over to @spec, which frees it; NULL in or out: out of
+ * memory */
 must_check char *spec_add_blob(struct spec *spec, char *blob);
 
 /**
@@ -209,7 +241,7 @@ must_check char *spec_add_blob(struct spec *spec, char *blob);
  * @spec: zeroed; receives what was read, to be released with spec_free() in any case
  * @argv: NULL-terminated, borrowed until spec_free()
  *
- * Reads and closes --args descriptors, touches nothing else. Returns: 0, or -errno with @err filled. err->use is the
- * option concerned.
+ * Reads and closes --args descriptors, touches nothing else. Returns: 0, or -errno with @err
+ * filled. err->use is the option concerned.
  */
 must_check int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err);

@@ -8,7 +8,7 @@
 
 static const struct option_row rows[] = {
 #define OPTION(name, group, since, args, setter, param, help, man)                                 \
-	{name, GROUP_##group, since, args, help, man},
+	{ name, GROUP_##group, since, args, help, man },
 #include "spec/options.def"
 #undef OPTION
 };

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The causes behind EPERM, EACCES and ENOSPC when namespaces are made, from most to least certain. Runs in the
- * supervisor after a failure, so it costs nothing otherwise.
+ * The causes behind EPERM, EACCES and ENOSPC when namespaces are made, from most to least certain.
+ * Runs in the supervisor after a failure, so it costs nothing otherwise.
  */
 #include "watch/diagnose.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -54,16 +56,32 @@ static enum error_hint userns_hint(int errnum)
 	return HINT_NONE;
 }
 
+/* Is the running kernel 5.12 or newer? */
+static bool kernel_is_new_enough(void)
+{
+	struct utsname system;
+	int major, minor;
+
+	return uname(&system) == 0 && sscanf(system.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 5 || (major == 5 && minor >= 12));
+}
+
 void diagnose(const struct plan *plan, struct cloche_error *err)
 {
 	bool refused = err->errnum == EPERM || err->errnum == EACCES;
-	bool starting = err->stage == STAGE_START || err->stage == STAGE_IDS || err->stage == STAGE_NETWORK;
+	bool starting =
+		err->stage == STAGE_START || err->stage == STAGE_IDS || err->stage == STAGE_NETWORK;
 
+	if (err->code == ERROR_KERNEL_TOO_OLD && kernel_is_new_enough()) {
+		err->code = ERROR_CALL_REFUSED;
+		err->hint = HINT_OUTER_SECCOMP;
+	}
 	if (err->hint != HINT_NONE || !(plan->clone_flags & CLONE_NEWUSER))
 		return;
 	if (starting && (refused || err->errnum == ENOSPC))
 		err->hint = userns_hint(err->errnum);
 	/* AppArmor lets the namespace be made, but without capabilities in it. */
-	else if (refused && file_starts("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+	else if (refused &&
+		 file_starts("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
 		err->hint = HINT_USERNS_APPARMOR;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The init process. It starts COMMAND, reaps whatever is orphaned, passes signals on, and ends with COMMAND's status.
+ * The init process. It starts COMMAND, reaps whatever is orphaned, passes signals on, and ends with
+ * COMMAND's status.
  *
- * It lives among hostile processes of the same user, so it keeps nothing worth stealing: arguments and environment are
- * overwritten, descriptors closed, all capabilities dropped but one that COMMAND lacks, which makes the kernel refuse
- * tracing. Its exit status is what the supervisor believes; where it has to outlive COMMAND (bubblewrap's way with
- * processes left in the background), the status goes through a pipe that only it holds.
+ * It lives among hostile processes of the same user, so it keeps nothing worth stealing: arguments
+ * and environment are overwritten, descriptors closed, all capabilities dropped but one that
+ * COMMAND lacks, which makes the kernel refuse tracing. Its exit status is what the supervisor
+ * believes; where it has to outlive COMMAND (bubblewrap's way with processes left in the
+ * background), the status goes through a pipe that only it holds.
  */
 #include "watch/init.h"
 
@@ -38,7 +40,8 @@ static int take_locks(const struct enter *enter, struct cloche_error *err)
 			return error_set(err, ERROR_LOCK_OPEN, -fd, file->path);
 		if (fcntl(fd, F_SETLK, &lock) < 0)
 			return error_set(err, ERROR_LOCK, errno, file->path);
-		enter->fd_list[spec->sync_fd_count + 1 + i] = fd; /* stays open: closing it drops the lock */
+		enter->fd_list[spec->sync_fd_count + 1 + i] =
+			fd; /* stays open: closing it drops the lock */
 	}
 	err->use = -1;
 	return 0;
@@ -56,8 +59,8 @@ static int close_fds(const struct enter *enter)
 }
 
 /*
- * What ps(1) and /proc/1 show. A last byte that is not NUL makes the kernel show the string up to its end and nothing
- * of the zeros behind (fs/proc/base.c, get_mm_cmdline).
+ * What ps(1) and /proc/1 show. A last byte that is not NUL makes the kernel show the string up to
+ * its end and nothing of the zeros behind (fs/proc/base.c, get_mm_cmdline).
  */
 static void overwrite_arguments(const struct enter *enter)
 {
@@ -72,7 +75,8 @@ static void overwrite_arguments(const struct enter *enter)
 }
 
 /* Signals that the supervisor passes on; all else would be the sandbox's own doing. */
-static const int forwarded_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+static const int forwarded_signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+					 SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
 
 static void block_signals(sigset_t *ret_set)
 {
@@ -107,7 +111,8 @@ static bool reap(pid_t command, int *status)
 	}
 }
 
-/* Sleeps until one of @set arrives; memory that is not needed for that is given back after a while. */
+/* Sleeps until one of @set arrives; memory that is not needed for that is given back after a while.
+ */
 static int sleep_for_signal(const sigset_t *set, siginfo_t *ret_info, bool *trimmed)
 {
 	const struct timespec delay = { .tv_nsec = PROCESS_TRIM_DELAY_MS * 1000000l };
@@ -129,14 +134,15 @@ static void wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor
 	siginfo_t info;
 	int number = sleep_for_signal(set, &info, trimmed);
 
-	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor without one. */
+	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor
+	 * without one. */
 	if (number > 0 && number != SIGCHLD && info.si_code == SI_USER && info.si_pid == supervisor)
 		(void)kill(command, number);
 }
 
 /*
- * Without a pid namespace the kernel does not end what COMMAND left behind. As subreaper we are the parent of all of
- * it: kill children until there are none.
+ * Without a pid namespace the kernel does not end what COMMAND left behind. As subreaper we are the
+ * parent of all of it: kill children until there are none.
  */
 static void kill_leftovers(int children_fd)
 {
@@ -157,7 +163,8 @@ static void kill_leftovers(int children_fd)
 	}
 }
 
-static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, pid_t command, int children_fd)
+static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, pid_t command,
+				int children_fd)
 {
 	pid_t supervisor = enter->plan->init_is_pid_1 ? 0 : getppid();
 	bool trimmed = false;
@@ -218,8 +225,9 @@ void init_main(struct enter *enter)
 	block_signals(&set);
 	overwrite_arguments(enter); /* before COMMAND can look */
 	/*
-	 * vfork(2) spares the copy of the page tables, and COMMAND's process only ever ends in execve or _exit. With
-	 * shared memory the kernel would refuse it a user namespace of its own.
+	 * vfork(2) spares the copy of the page tables, and COMMAND's process only ever ends in
+	 * execve or _exit. With shared memory the kernel would refuse it a user namespace of its
+	 * own.
 	 */
 	command = enter->plan->inner_userns ? fork() : vfork();
 	if (command < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Preparation in the supervisor: between clone and exec the child allocates nothing, so every array it fills is made
- * here, at its full size.
+ * Preparation in the supervisor: between clone and exec the child allocates nothing, so every array
+ * it fills is made here, at its full size.
  */
 #include "watch/prepare.h"
 
@@ -40,9 +40,10 @@ static int prepare_mounts(struct mounts *mounts, const struct plan *plan, struct
 	mounts->layer_fds = new_fds(plan->spec->layer_count);
 	/* An operation makes two file systems at most: /dev and its shm. */
 	mounts->own_devices = calloc(OWN_DEVICES_FIXED + 2 * plan->op_count, sizeof(dev_t));
-	return mounts->trees && mounts->upper_fds && mounts->work_fds && mounts->layer_fds && mounts->own_devices ?
-		       0 :
-		       no_memory(err);
+	return mounts->trees && mounts->upper_fds && mounts->work_fds && mounts->layer_fds &&
+			       mounts->own_devices
+		       ? 0
+		       : no_memory(err);
 }
 
 /* COMMAND's words, copied away from argv, which the init process overwrites. */
@@ -61,14 +62,16 @@ static int prepare_command(struct enter *enter, struct cloche_error *err)
 			return no_memory(err);
 	}
 	enter->argv0 = plan->argv0 ? strdup(plan->argv0) : NULL;
-	enter->exec_label = plan->spec->exec_label.text ? strdup(plan->spec->exec_label.text) : NULL;
+	enter->exec_label =
+		plan->spec->exec_label.text ? strdup(plan->spec->exec_label.text) : NULL;
 	if (!enter->command || (plan->argv0 && !enter->argv0) ||
 	    (plan->spec->exec_label.text && !enter->exec_label))
 		return no_memory(err);
 	return 0;
 }
 
-static int read_program(const struct spec_fd *from, struct sock_fprog *ret_program, struct cloche_error *err)
+static int read_program(const struct spec_fd *from, struct sock_fprog *ret_program,
+			struct cloche_error *err)
 {
 	char *data = NULL;
 	size_t size;
@@ -138,7 +141,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	enter->pwd = calloc(1, PWD_ROOM);
-	enter->fd_list = new_fds(spec->sync_fd_count + spec->lock_file_count + spec->keep_fd_count + 4);
+	enter->fd_list =
+		new_fds(spec->sync_fd_count + spec->lock_file_count + spec->keep_fd_count + 4);
 	return enter->pwd && enter->fd_list ? 0 : no_memory(err);
 }
 

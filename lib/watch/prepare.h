@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the supervisor prepares before clone: all memory the child will need, and the seccomp programs.
+ * What the supervisor prepares before clone: all memory the child will need, and the seccomp
+ * programs.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The supervisor. One clone3() makes the child with all its namespaces; from then on the child works alone and the
- * supervisor polls: the child's pidfd, the error pipe (a record: it failed; end of file: COMMAND was executed), the
- * status pipe, signals, the parent. It trusts nothing that comes from inside after COMMAND runs but the exit status
- * that the kernel reports.
+ * The supervisor. One clone3() makes the child with all its namespaces; from then on the child
+ * works alone and the supervisor polls: the child's pidfd, the error pipe (a record: it failed; end
+ * of file: COMMAND was executed), the status pipe, signals, the parent. It trusts nothing that
+ * comes from inside after COMMAND runs but the exit status that the kernel reports.
  */
 #include "watch/run.h"
 
@@ -36,17 +36,17 @@
 
 struct run {
 	const struct plan *plan;
-	int pidfd;         /* of the child */
-	int error_fd;      /* read ends */
-	int status_fd;     /* -1 where the child's own exit status tells */
-	int go_fd;         /* write end, -1: nobody waits */
-	int signal_fd;     /* -1 where signals act on the supervisor itself */
-	int parent_pidfd;  /* -1 without --die-with-parent */
-	bool executed;     /* COMMAND runs */
-	bool trimmed;      /* our memory is given back */
+	int pidfd;	  /* of the child */
+	int error_fd;	  /* read ends */
+	int status_fd;	  /* -1 where the child's own exit status tells */
+	int go_fd;	  /* write end, -1: nobody waits */
+	int signal_fd;	  /* -1 where signals act on the supervisor itself */
+	int parent_pidfd; /* -1 without --die-with-parent */
+	bool executed;	  /* COMMAND runs */
+	bool trimmed;	  /* our memory is given back */
 	bool ended;
 	int status;
-	int interrupted;   /* signal that ended the start, 0 */
+	int interrupted; /* signal that ended the start, 0 */
 };
 
 static int pipe_error(int errnum, const char *what, struct cloche_error *err)
@@ -68,9 +68,9 @@ static int open_pipe(int *ret_read, int *ret_write, struct cloche_error *err)
 }
 
 /*
- * The parent process, not the thread that started us, decides: its pidfd tells when it ends. If our parent changed
- * meanwhile, it is gone already. A parent in another pid namespace has no number here; then only the kernel's signal
- * is left, which comes from the thread.
+ * The parent process, not the thread that started us, decides: its pidfd tells when it ends. If our
+ * parent changed meanwhile, it is gone already. A parent in another pid namespace has no number
+ * here; then only the kernel's signal is left, which comes from the thread.
  */
 static int watch_parent(struct run *run, struct cloche_error *err)
 {
@@ -79,7 +79,9 @@ static int watch_parent(struct run *run, struct cloche_error *err)
 	if (!run->plan->die_with_parent)
 		return 0;
 	if (parent == 0)
-		return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? pipe_error(errno, "a watch", err) : 0;
+		return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0
+			       ? pipe_error(errno, "a watch", err)
+			       : 0;
 	run->parent_pidfd = pidfd_open(parent, 0);
 	if (run->parent_pidfd < 0 || getppid() != parent)
 		return error_set(err, ERROR_PARENT_GONE, 0, NULL);
@@ -87,7 +89,8 @@ static int watch_parent(struct run *run, struct cloche_error *err)
 }
 
 /* Signals that go to COMMAND; before it runs, those that would end us end the start. */
-static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+static const int passed_signals[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGUSR1,
+				      SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
 
 static int watch_signals(struct run *run, struct cloche_error *err)
 {
@@ -112,8 +115,8 @@ static int join_namespaces(const struct plan *plan, struct cloche_error *err)
 	/* The user namespace first: it gives the capability that the other one needs. */
 	if (user->fd >= 0 && setns(user->fd, CLONE_NEWUSER) < 0) {
 		err->use = user->use;
-		return errno == EINVAL ? error_set(err, ERROR_JOIN_USERNS_FOREIGN, 0, NULL) :
-					 error_set(err, ERROR_JOIN_USERNS, errno, NULL);
+		return errno == EINVAL ? error_set(err, ERROR_JOIN_USERNS_FOREIGN, 0, NULL)
+				       : error_set(err, ERROR_JOIN_USERNS, errno, NULL);
 	}
 	if (pid->fd >= 0 && setns(pid->fd, CLONE_NEWPID) < 0) {
 		err->use = pid->use;
@@ -172,7 +175,8 @@ static int clone_from_within(void *argument)
 	return 0;
 }
 
-/* The pid of the process behind @pidfd as we number it, from fdinfo (pidfd_open(2)); -ESRCH where it is gone. */
+/* The pid of the process behind @pidfd as we number it, from fdinfo (pidfd_open(2)); -ESRCH where
+ * it is gone. */
 static pid_t pid_of(int pidfd)
 {
 	char path[64], text[512], *line;
@@ -193,12 +197,14 @@ static pid_t pid_of(int pidfd)
 }
 
 /*
- * A child of a joined pid namespace that is to have one of its own: only a process that lives in the joined one can
- * make it (pid_namespaces(7)). That helper makes the child ours, by CLONE_PARENT, and ends.
+ * A child of a joined pid namespace that is to have one of its own: only a process that lives in
+ * the joined one can make it (pid_namespaces(7)). That helper makes the child ours, by
+ * CLONE_PARENT, and ends.
  */
 static pid_t clone_in_joined(struct start *start)
 {
-	pid_t helper = process_clone_on_stack(clone_from_within, start, CLONE_FILES | SIGCHLD, NULL);
+	pid_t helper =
+		process_clone_on_stack(clone_from_within, start, CLONE_FILES | SIGCHLD, NULL);
 
 	if (helper < 0)
 		return helper;
@@ -207,13 +213,14 @@ static pid_t clone_in_joined(struct start *start)
 	return start->errnum ? -start->errnum : pid_of(start->run->pidfd);
 }
 
-/* May the child share our memory until it executes COMMAND, while we sleep? Nobody may need us meanwhile. */
+/* May the child share our memory until it executes COMMAND, while we sleep? Nobody may need us
+ * meanwhile. */
 static bool can_share_memory(const struct run *run)
 {
 	const struct spec *spec = run->plan->spec;
 
-	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data && run->go_fd < 0 &&
-	       spec->block_fd.fd < 0;
+	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data &&
+	       run->go_fd < 0 && spec->block_fd.fd < 0;
 }
 
 /* Makes the child. */
@@ -227,7 +234,8 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 		pid = clone_in_joined(&start);
 	else if (can_share_memory(run))
 		pid = process_clone_on_stack(child_entry, enter,
-					     (int)run->plan->clone_flags | CLONE_PIDFD | SIGCHLD, &run->pidfd);
+					     (int)run->plan->clone_flags | CLONE_PIDFD | SIGCHLD,
+					     &run->pidfd);
 	else
 		pid = clone_child(&start, 0);
 	if (pid < 0)
@@ -311,8 +319,9 @@ static int read_end(struct run *run, struct cloche_error *err)
 }
 
 /*
- * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group, COMMAND included, unless
- * that is in a session of its own. Before COMMAND runs, nobody is there to act on it: the start ends.
+ * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group,
+ * COMMAND included, unless that is in a session of its own. Before COMMAND runs, nobody is there to
+ * act on it: the start ends.
  */
 static void pass_signal(struct run *run)
 {
@@ -321,8 +330,8 @@ static void pass_signal(struct run *run)
 
 	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	ends_us = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP ||
-		  info.ssi_signo == SIGQUIT;
+	ends_us = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
+		  info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT;
 	if (!run->executed && ends_us) {
 		run->interrupted = (int)info.ssi_signo;
 		kill_child(run);
@@ -335,11 +344,14 @@ static void pass_signal(struct run *run)
 static int follow(struct run *run, struct cloche_error *err)
 {
 	struct pollfd fds[] = {
-		{ .fd = run->error_fd, .events = POLLIN },  { .fd = run->status_fd, .events = POLLIN },
-		{ .fd = run->pidfd, .events = POLLIN },	    { .fd = run->signal_fd, .events = POLLIN },
+		{ .fd = run->error_fd, .events = POLLIN },
+		{ .fd = run->status_fd, .events = POLLIN },
+		{ .fd = run->pidfd, .events = POLLIN },
+		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = run->parent_pidfd, .events = POLLIN },
 	};
-	int ready = poll(fds, ARRAY_SIZE(fds), run->trimmed || !run->executed ? -1 : PROCESS_TRIM_DELAY_MS);
+	int ready = poll(fds, ARRAY_SIZE(fds),
+			 run->trimmed || !run->executed ? -1 : PROCESS_TRIM_DELAY_MS);
 	int r = 0;
 
 	if (ready < 0)
@@ -416,8 +428,8 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 	return follow_to_end(run, err);
 }
 
-int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title, int *ret_status,
-	     struct cloche_error *err)
+int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title,
+	     int *ret_status, struct cloche_error *err)
 {
 	struct run run = {
 		.plan = plan,

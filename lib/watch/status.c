@@ -28,7 +28,8 @@ struct layout {
 static const struct layout info_layout = { "{\n    ", ",\n    ", "\n}\n" };
 static const struct layout line_layout = { "{ ", ", ", " }\n" };
 
-static void format_started(uint64_t unshared, pid_t pid, const struct layout *layout, struct str_buf *out)
+static void format_started(uint64_t unshared, pid_t pid, const struct layout *layout,
+			   struct str_buf *out)
 {
 	str_add(out, layout->open);
 	str_add(out, "\"child-pid\": ");
@@ -57,7 +58,8 @@ static int write_started(const struct plan *plan, const struct spec_fd *to, pid_
 			 const struct layout *layout, struct cloche_error *err)
 {
 	char text[512], number[12];
-	struct str_buf out = { .data = text, .size = sizeof(text) }, name = { .data = number, .size = sizeof(number) };
+	struct str_buf out = { .data = text, .size = sizeof(text) },
+		       name = { .data = number, .size = sizeof(number) };
 	int r;
 
 	if (to->fd < 0)
@@ -90,7 +92,8 @@ void status_exited(const struct spec *spec, int status)
 	str_add(&out, "{ \"exit-code\": ");
 	str_add_number(&out, (uint64_t)status);
 	str_add(&out, " }\n");
-	ignore(fd_write_all(spec->json_status_fd.fd, text, out.length)); /* the reader may be gone */
+	ignore(fd_write_all(spec->json_status_fd.fd, text,
+			    out.length)); /* the reader may be gone */
 }
 
 void status_failed(const struct spec *spec, const struct cloche_error *err)

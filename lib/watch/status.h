@@ -10,7 +10,8 @@
  * status_started - report the child's pid and the namespaces that were unshared
  * @pid: of the child, which must not end meanwhile
  *
- * Writes to both descriptors as the plan has them; --info-fd is closed. Returns: 0 or -errno with @err filled.
+ * Writes to both descriptors as the plan has them; --info-fd is closed. Returns: 0 or -errno with
+ * @err filled.
  */
 must_check int status_started(const struct plan *plan, pid_t pid, struct cloche_error *err);
 
