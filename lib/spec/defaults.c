@@ -142,71 +142,71 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
 
 /* ---- environment ---- */
 
-static size_t name_length(const char *variable)
+/*
+ * The environment as a history: what was taken over, set and unset, in order. It is resolved once
+ * at the end, so that long lists of options cost no more than sorting them.
+ */
+struct change {
+	char *variable; /* "NAME=VALUE", or "NAME" alone to unset it; owned */
+	size_t name_length;
+	size_t sequence;   /* place in the history */
+	bool is_inherited; /* taken over as it was; duplicates of such stay */
+};
+
+struct history {
+	struct change *changes;
+	size_t count;
+};
+
+/* Appends @variable, which the history then owns; NULL: out of memory. */
+static int add_change(struct history *history, char *variable, bool is_inherited)
 {
-	return strcspn(variable, "=");
-}
+	struct change *change =
+		variable ? spec_add(&history->changes, &history->count, sizeof(*change)) : NULL;
 
-static bool has_name(const char *variable, const char *name)
-{
-	size_t length = strlen(name);
-
-	return strncmp(variable, name, length) == 0 && variable[length] == '=';
-}
-
-static void unset_variable(struct plan *plan, const char *name)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < plan->environment_count; i++) {
-		if (has_name(plan->environment[i], name))
-			free(plan->environment[i]);
-		else
-			plan->environment[kept++] = plan->environment[i];
-	}
-	plan->environment_count = kept;
-}
-
-/* Appends @variable ("NAME=VALUE"), which the plan then owns. */
-static int add_variable(struct plan *plan, char *variable)
-{
-	char **added =
-		variable ? spec_add(&plan->environment, &plan->environment_count, sizeof(char *))
-			 : NULL;
-
-	if (!added) {
+	if (!change) {
 		free(variable);
 		return -ENOMEM;
 	}
-	*added = variable;
+	*change = (struct change){
+		.variable = variable,
+		.name_length = strcspn(variable, "="),
+		.sequence = history->count,
+		.is_inherited = is_inherited,
+	};
 	return 0;
 }
 
-static int set_variable(struct plan *plan, const char *name, const char *value)
+static void clear_history(struct history *history)
 {
-	unset_variable(plan, name);
-	return add_variable(plan, str_format("%s=%s", name, value));
+	while (history->count)
+		free(history->changes[--history->count].variable);
+	free(history->changes);
+	history->changes = NULL;
+}
+
+static int set_variable(struct history *history, const char *name, const char *value)
+{
+	return add_change(history, str_format("%s=%s", name, value), false);
 }
 
 /* Takes over the caller's variables whose names match @pattern; NULL: all. */
-static int keep_variables(struct plan *plan, const struct facts *facts, const char *pattern)
+static int keep_variables(struct history *history, const struct facts *facts, const char *pattern)
 {
 	for (char *const *variable = facts->environ; *variable; variable++) {
-		_free_ char *name = strndup(*variable, name_length(*variable));
+		_free_ char *name = strndup(*variable, strcspn(*variable, "="));
 
 		if (!name)
 			return -ENOMEM;
 		if (pattern && fnmatch(pattern, name, 0) != 0)
 			continue;
-		if (pattern)
-			unset_variable(plan, name);
-		if (add_variable(plan, strdup(*variable)) < 0)
+		if (add_change(history, strdup(*variable), !pattern) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int rebuild_environment(struct plan *plan, const struct facts *facts)
+static int rebuild_environment(struct history *history, const struct facts *facts)
 {
 	const char *const rebuilt[][2] = {
 		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -217,55 +217,121 @@ static int rebuild_environment(struct plan *plan, const struct facts *facts)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept_variables); i++)
-		if (keep_variables(plan, facts, kept_variables[i]) < 0)
+		if (keep_variables(history, facts, kept_variables[i]) < 0)
 			return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(rebuilt); i++)
-		if (rebuilt[i][1] && set_variable(plan, rebuilt[i][0], rebuilt[i][1]) < 0)
+		if (rebuilt[i][1] && set_variable(history, rebuilt[i][0], rebuilt[i][1]) < 0)
 			return -ENOMEM;
 	return 0;
 }
 
-static int apply_env_op(struct plan *plan, const struct facts *facts, const struct env_op *op)
+static int apply_env_op(struct history *history, const struct facts *facts, const struct env_op *op)
 {
 	switch (op->type) {
 	case ENV_SET:
-		return set_variable(plan, op->name, op->value);
+		return set_variable(history, op->name, op->value);
 	case ENV_UNSET:
-		unset_variable(plan, op->name);
-		return 0;
+		return add_change(history, strdup(op->name), false);
 	case ENV_CLEAR:
-		while (plan->environment_count)
-			free(plan->environment[--plan->environment_count]);
+		clear_history(history);
 		return 0;
 	case ENV_KEEP:
-		return keep_variables(plan, facts, op->name);
+		return keep_variables(history, facts, op->name);
 	}
 	return 0;
 }
 
-int defaults_environment(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+static int make_history(struct history *history, const struct plan *plan, const struct facts *facts)
 {
 	const struct spec *spec = plan->spec;
-	char **slot;
-	size_t count;
-	int r;
+	int r = plan->personality->inherits_env ? keep_variables(history, facts, NULL)
+						: rebuild_environment(history, facts);
 
-	r = plan->personality->inherits_env ? keep_variables(plan, facts, NULL)
-					    : rebuild_environment(plan, facts);
 	for (size_t i = 0; r == 0 && i < spec->env_op_count; i++)
-		r = apply_env_op(plan, facts, &spec->env_ops[i]);
-	if (r < 0)
+		r = apply_env_op(history, facts, &spec->env_ops[i]);
+	/* PWD is known only inside. */
+	return r == 0 ? add_change(history, strdup("PWD"), false) : r;
+}
+
+static int compare_names(const struct change *a, const struct change *b)
+{
+	size_t shorter = a->name_length < b->name_length ? a->name_length : b->name_length;
+	int order = memcmp(a->variable, b->variable, shorter);
+
+	if (order)
+		return order;
+	return (a->name_length > b->name_length) - (a->name_length < b->name_length);
+}
+
+static int by_name(const void *first, const void *second)
+{
+	const struct change *a = first, *b = second;
+	int order = compare_names(a, b);
+
+	return order ? order : (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+static int by_sequence(const void *first, const void *second)
+{
+	const struct change *a = first, *b = second;
+
+	return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+/* First change behind the group of @history that begins at @start and shares its name. */
+static size_t group_end(const struct history *history, size_t start)
+{
+	size_t end = start + 1;
+
+	while (end < history->count &&
+	       compare_names(&history->changes[start], &history->changes[end]) == 0)
+		end++;
+	return end;
+}
+
+/* Frees what a later change of the same name makes void, and what unsets. */
+static void resolve_history(struct history *history)
+{
+	struct change *changes = history->changes;
+	size_t kept = 0;
+
+	qsort(changes, history->count, sizeof(*changes), by_name);
+	for (size_t start = 0, end; start < history->count; start = end) {
+		end = group_end(history, start);
+		for (size_t i = start; i < end; i++) {
+			bool is_void = i + 1 < end && !changes[end - 1].is_inherited;
+			bool unsets = !changes[i].variable[changes[i].name_length];
+
+			if (is_void || unsets)
+				free(changes[i].variable);
+			else
+				changes[kept++] = changes[i];
+		}
+	}
+	history->count = kept;
+	qsort(changes, history->count, sizeof(*changes), by_sequence);
+}
+
+int defaults_environment(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	struct history history = { 0 };
+	int r = make_history(&history, plan, facts);
+
+	if (r == 0) {
+		resolve_history(&history);
+		/* Two slots behind what is counted: PWD, and the end. */
+		plan->environment = calloc(history.count + 2, sizeof(char *));
+	}
+	if (!plan->environment) {
+		clear_history(&history);
 		return no_memory(err);
-	/* PWD is known only inside. Its slot and the terminator are not counted, nor freed. */
-	unset_variable(plan, "PWD");
-	count = plan->environment_count;
-	slot = realloc(plan->environment, (count + 2) * sizeof(char *));
-	if (!slot)
-		return no_memory(err);
-	slot[count] = slot[count + 1] = NULL;
-	plan->environment = slot;
-	for (size_t i = 0; i < count; i++)
-		if (has_name(slot[i], "HOME"))
-			plan->home = slot[i] + 5;
+	}
+	for (size_t i = 0; i < history.count; i++) {
+		plan->environment[i] = history.changes[i].variable;
+		if (str_starts(plan->environment[i], "HOME="))
+			plan->home = plan->environment[i] + strlen("HOME=");
+	}
+	plan->environment_count = history.count;
+	free(history.changes);
 	return 0;
 }
