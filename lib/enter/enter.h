@@ -60,9 +60,10 @@ struct enter {
 	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
 	struct sock_fprog *filters; /* seccomp programs in order */
 	size_t filter_count;
-	char **command; /* a copy on the heap; command[0] is what to execute */
-	char *argv0;	/* copies of the plan's, NULL where there is none */
-	char *exec_label;
+	char *file;		  /* what to execute; a copy, as the next two are */
+	char **command;		  /* COMMAND's argv */
+	char *exec_label;	  /* NULL where there is none */
+	char **environment;	  /* the plan's, with pwd in its place */
 	char *pwd;		  /* room for "PWD=" and a path */
 	int *fd_list;		  /* room for the descriptors to keep open */
 	struct enter_title title; /* overwritten in the init process */

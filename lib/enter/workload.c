@@ -151,7 +151,6 @@ static int confine(struct enter *enter, struct cloche_error *err)
 int workload_run(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan *plan = enter->plan;
-	const char *file = enter->command[0];
 	struct rlimit limit;
 	int r;
 
@@ -162,15 +161,12 @@ int workload_run(struct enter *enter, struct cloche_error *err)
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	(void)umask(enter->umask);
-	plan->environment[plan->environment_count] = enter->pwd;
-	environ = plan->environment; /* execvp searches the PATH of the new environment */
+	environ = enter->environment; /* execvp searches the PATH of the new environment */
 	reset_signals();
 	r = confine(enter, err);
 	if (r < 0)
 		return r;
 	err->stage = STAGE_EXEC;
-	if (enter->argv0)
-		enter->command[0] = enter->argv0;
-	(void)execvp(file, enter->command);
-	return exec_error(file, errno, err);
+	(void)execvp(enter->file, enter->command);
+	return exec_error(enter->file, errno, err);
 }

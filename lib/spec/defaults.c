@@ -249,8 +249,7 @@ static int make_history(struct history *history, const struct plan *plan, const 
 
 	for (size_t i = 0; r == 0 && i < spec->env_op_count; i++)
 		r = apply_env_op(history, facts, &spec->env_ops[i]);
-	/* PWD is known only inside. */
-	return r == 0 ? add_change(history, strdup("PWD"), false) : r;
+	return r;
 }
 
 static int compare_names(const struct change *a, const struct change *b)
@@ -319,19 +318,25 @@ int defaults_environment(struct plan *plan, const struct facts *facts, struct cl
 
 	if (r == 0) {
 		resolve_history(&history);
-		/* Two slots behind what is counted: PWD, and the end. */
-		plan->environment = calloc(history.count + 2, sizeof(char *));
+		plan->environment = calloc(history.count + 1, sizeof(char *));
 	}
 	if (!plan->environment) {
 		clear_history(&history);
 		return no_memory(err);
 	}
+	plan->pwd_place = history.count;
 	for (size_t i = 0; i < history.count; i++) {
-		plan->environment[i] = history.changes[i].variable;
-		if (str_starts(plan->environment[i], "HOME="))
-			plan->home = plan->environment[i] + strlen("HOME=");
+		char *variable = history.changes[i].variable;
+
+		if (str_starts(variable, "PWD=")) {
+			plan->pwd_place = plan->environment_count;
+			free(variable);
+			continue;
+		}
+		if (str_starts(variable, "HOME="))
+			plan->home = variable + strlen("HOME=");
+		plan->environment[plan->environment_count++] = variable;
 	}
-	plan->environment_count = history.count;
 	free(history.changes);
 	return 0;
 }

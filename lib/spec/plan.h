@@ -42,8 +42,9 @@ struct plan {
 	size_t op_count;
 
 	/* What COMMAND gets */
-	char **environment; /* NULL-terminated; one free slot behind it for PWD */
+	char **environment; /* without PWD, which is known only inside */
 	size_t environment_count;
+	size_t pwd_place;    /* how many variables come before PWD */
 	const char *home;    /* $HOME of that environment, NULL where there is none */
 	uint64_t keep_caps;  /* capabilities that COMMAND keeps */
 	bool keeps_all_caps; /* do not touch the sets at all but for keep_caps' complement (real

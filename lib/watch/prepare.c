@@ -51,22 +51,39 @@ static int prepare_command(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan *plan = enter->plan;
 	char *const *words = plan->spec->command;
+	const char *label = plan->spec->exec_label.text;
 	size_t count = 0;
 
 	while (words[count])
 		count++;
+	enter->file = strdup(words[0]);
+	enter->exec_label = label ? strdup(label) : NULL;
 	enter->command = calloc(count + 1, sizeof(char *));
-	for (size_t i = 0; enter->command && i < count; i++) {
-		enter->command[i] = strdup(words[i]);
+	if (!enter->file || (label && !enter->exec_label) || !enter->command)
+		return no_memory(err);
+	for (size_t i = 0; i < count; i++) {
+		enter->command[i] = strdup(i == 0 && plan->argv0 ? plan->argv0 : words[i]);
 		if (!enter->command[i])
 			return no_memory(err);
 	}
-	enter->argv0 = plan->argv0 ? strdup(plan->argv0) : NULL;
-	enter->exec_label =
-		plan->spec->exec_label.text ? strdup(plan->spec->exec_label.text) : NULL;
-	if (!enter->command || (plan->argv0 && !enter->argv0) ||
-	    (plan->spec->exec_label.text && !enter->exec_label))
+	return 0;
+}
+
+static int prepare_environment(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	size_t count = 0;
+
+	enter->pwd = calloc(1, PWD_ROOM);
+	enter->environment = calloc(plan->environment_count + 2, sizeof(char *));
+	if (!enter->pwd || !enter->environment)
 		return no_memory(err);
+	for (size_t i = 0; i <= plan->environment_count; i++) {
+		if (i == plan->pwd_place)
+			enter->environment[count++] = enter->pwd;
+		if (i < plan->environment_count)
+			enter->environment[count++] = plan->environment[i];
+	}
 	return 0;
 }
 
@@ -137,13 +154,14 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	if (r == 0)
 		r = prepare_command(enter, err);
 	if (r == 0)
+		r = prepare_environment(enter, err);
+	if (r == 0)
 		r = prepare_filters(enter, err);
 	if (r < 0)
 		return r;
-	enter->pwd = calloc(1, PWD_ROOM);
 	enter->fd_list =
 		new_fds(spec->sync_fd_count + spec->lock_file_count + spec->keep_fd_count + 4);
-	return enter->pwd && enter->fd_list ? 0 : no_memory(err);
+	return enter->fd_list ? 0 : no_memory(err);
 }
 
 void prepare_free(struct enter *enter)
@@ -153,7 +171,8 @@ void prepare_free(struct enter *enter)
 	for (char **word = enter->command; word && *word; word++)
 		free(*word);
 	free(enter->command);
-	free(enter->argv0);
+	free(enter->file);
+	free(enter->environment);
 	free(enter->exec_label);
 	free(enter->filters);
 	free(enter->pwd);
