@@ -59,6 +59,7 @@ const char *error_format(const struct cloche_error *err, const char *template, c
 			 size_t size)
 {
 	struct str_buf out = { .data = buf, .size = size };
+	bool tells_errno = true;
 
 	for (const char *rest = template; *rest;) {
 		if (strncmp(rest, "{path}", 6) == 0) {
@@ -67,11 +68,14 @@ const char *error_format(const struct cloche_error *err, const char *template, c
 		} else if (strncmp(rest, "{detail}", 8) == 0) {
 			str_add_escaped(&out, err->detail);
 			rest += 8;
+		} else if (strncmp(rest, "{}", 2) == 0) {
+			tells_errno = false;
+			rest += 2;
 		} else {
 			str_add_char(&out, *rest++);
 		}
 	}
-	if (err->errnum > 0) {
+	if (err->errnum > 0 && tells_errno) {
 		str_add(&out, ": ");
 		str_add(&out, strerror(err->errnum));
 	}

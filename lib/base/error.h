@@ -91,7 +91,8 @@ const char *error_hint_text(enum error_hint hint);
  * @buf: receives the text, always terminated; control characters are escaped as \ooo
  * @size: bytes in @buf, at least 1
  *
- * The errno's text is appended after ": " where there is one. Returns: @buf.
+ * The errno's text is appended after ": " where there is one and @template has no {}. Returns:
+ * @buf.
  */
 const char *error_format(const struct cloche_error *err, const char *template, char *buf,
 			 size_t size);

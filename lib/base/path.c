@@ -242,8 +242,8 @@ static int walk_path(struct walk *walk, const char *path, struct path_place *ret
 	return r < 0 ? r : 0;
 }
 
-static int find(int root_fd, const char *path, const struct path_policy *policy, bool follow_last,
-		struct path_place *ret_place)
+cold_path static int find(int root_fd, const char *path, const struct path_policy *policy,
+			  bool follow_last, struct path_place *ret_place)
 {
 	struct walk walk = {
 		.root_fd = root_fd, .policy = policy, .follow_last = follow_last, .dir_fd = -EBADF

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #define must_check __attribute__((warn_unused_result))
+/* Slow paths with large buffers: inlined, their zeroing would be paid by the fast path (measured: a
+ * tenth per bind). */
+#define cold_path __attribute__((noinline, cold))
 #define format_printf(string, first) __attribute__((format(printf, string, first)))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

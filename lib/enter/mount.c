@@ -124,7 +124,8 @@ struct path_policy mount_policy(struct enter *enter, const struct fs_op *op)
 	};
 }
 
-int mount_dest_error(struct enter *enter, const struct fs_op *op, int r, struct cloche_error *err)
+cold_path int mount_dest_error(struct enter *enter, const struct fs_op *op, int r,
+			       struct cloche_error *err)
 {
 	const char *slash = strrchr(op->dest, '/');
 	char parent[PATH_MAX];

@@ -148,6 +148,23 @@ static void path_of(const struct enter *enter, int fd, char path[PATH_MAX])
 	path[length > 0 ? length : 0] = '\0';
 }
 
+/* All or nothing did not work: one by one, to find out which mount refuses. */
+cold_path static int set_flags_singly(struct flagging *flagging, const char *path,
+				      struct cloche_error *err)
+{
+	struct mount_attr attr = flagging->attr;
+	_close_ int fd = -EBADF;
+	char real_path[PATH_MAX];
+
+	if (mount_setattr(flagging->tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_set(err, ERROR_MOUNT_FLAGS, errno, path);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_SOURCE, errno, path);
+	path_of(flagging->enter, fd, real_path);
+	return set_all_submount_flags(flagging, real_path, err);
+}
+
 int source_set_flags(const struct enter *enter, int tree, const char *path, uint64_t attributes,
 		     struct cloche_error *err)
 {
@@ -157,24 +174,15 @@ int source_set_flags(const struct enter *enter, int tree, const char *path, uint
 		.attr = { .attr_set = attributes,
 			  .propagation = enter->plan->private_mounts ? MS_PRIVATE : 0 },
 	};
-	struct mount_attr attr = flagging.attr;
-	char real_path[PATH_MAX];
-	_close_ int fd = -EBADF;
 
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) == 0)
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &flagging.attr,
+			  sizeof(flagging.attr)) == 0)
 		return 0;
 	if (errno == ENOSYS) {
 		error_set_hint(err, HINT_KERNEL_OLD);
 		return error_set(err, ERROR_KERNEL_TOO_OLD, 0, "mount_setattr");
 	}
-	/* All or nothing did not work: one by one, to find out which mount refuses. */
-	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return error_set(err, ERROR_MOUNT_FLAGS, errno, path);
-	fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return error_set(err, ERROR_SOURCE, errno, path);
-	path_of(enter, fd, real_path);
-	return set_all_submount_flags(&flagging, real_path, err);
+	return set_flags_singly(&flagging, path, err);
 }
 
 /* ---- opening ---- */
@@ -197,18 +205,13 @@ static int source_error(const struct enter *enter, const char *path, int errnum,
 	return error_set(err, ERROR_SOURCE, errnum, path);
 }
 
-/* Opens @path O_PATH without passing through magic links. fd or -errno; -ELOOP for one. */
-static int open_without_magic(const char *path)
+/* ... without openat2(2): by the walk, from "/". */
+cold_path static int walk_without_magic(const char *path)
 {
-	int fd = sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
-	_close_ int root = -EBADF, start = -EBADF;
+	_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char cwd[PATH_MAX], absolute[2 * PATH_MAX];
 	struct str_buf text = { .data = absolute, .size = sizeof(absolute) };
 
-	if (fd >= 0)
-		return fd;
-	if (errno != ENOSYS && errno != EPERM)
-		return -errno;
 	if (path[0] != '/') {
 		if (!getcwd(cwd, sizeof(cwd)))
 			return -errno;
@@ -216,8 +219,17 @@ static int open_without_magic(const char *path)
 		str_add_char(&text, '/');
 	}
 	str_add(&text, path);
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return root < 0 ? -errno : path_open(root, absolute, O_PATH);
+}
+
+/* Opens @path O_PATH without passing through magic links. fd or -errno; -ELOOP for one. */
+static int open_without_magic(const char *path)
+{
+	int fd = sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
+
+	if (fd >= 0)
+		return fd;
+	return errno == ENOSYS || errno == EPERM ? walk_without_magic(path) : -errno;
 }
 
 /*
@@ -232,7 +244,7 @@ static int reopen_fd(const struct enter *enter, int fd, struct cloche_error *err
 
 	str_add_number(&text, (uint64_t)fd);
 	if (fcntl(fd, F_GETFD) < 0)
-		return error_set(err, ERROR_SOURCE_FD, errno, number);
+		return error_set(err, ERROR_FD_NOT_OPEN, 0, number);
 	path_of(enter, fd, path);
 	if (path[0] != '/')
 		return error_set(err, ERROR_SOURCE_FD, ENOENT, number);
@@ -248,8 +260,8 @@ static int reopen_fd(const struct enter *enter, int fd, struct cloche_error *err
  * open_tree() refuses a file of the supervisor's mount namespace, which a path through
  * /proc/self/fd leads to. Callers of bubblewrap use such paths: find the real one.
  */
-static int open_tree_through_fd(const struct enter *enter, const char *path,
-				struct cloche_error *err)
+cold_path static int open_tree_through_fd(const struct enter *enter, const char *path,
+					  struct cloche_error *err)
 {
 	_close_ int foreign = open(path, O_PATH | O_CLOEXEC);
 	_close_ int fd = -EBADF;
@@ -317,8 +329,8 @@ static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree,
 	return r;
 }
 
-static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree,
-			struct cloche_error *err)
+cold_path static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree,
+				  struct cloche_error *err)
 {
 	_close_ int fd = reopen_fd(enter, op->fd, err);
 	_close_ int tree = -EBADF;

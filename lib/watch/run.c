@@ -131,6 +131,8 @@ static int clone_error(const struct plan *plan, int errnum, struct cloche_error 
 		error_set_hint(err, HINT_KERNEL_OLD);
 		return error_set(err, ERROR_KERNEL_TOO_OLD, 0, "clone3");
 	}
+	if (errnum == ENOSPC)
+		return error_set(err, ERROR_NAMESPACE_LIMIT, errnum, NULL);
 	if ((errnum == EPERM || errnum == EACCES) && plan->clone_flags & CLONE_NEWUSER)
 		return error_set(err, ERROR_USERNS_REFUSED, errnum, NULL);
 	return error_set(err, ERROR_CLONE, errnum, NULL);
