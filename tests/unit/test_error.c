@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Unit test of lib/base/error.c, linked with str.c only: the first failure stays, everything is cut to fit, names are
- * escaped, every code, stage and hint has its text.
+ * Unit test of lib/base/error.c, linked with str.c only: the first failure stays, everything is cut
+ * to fit, names are escaped, every code, stage and hint has its text.
  */
 #include "base/error.h"
 
@@ -78,9 +78,11 @@ static void test_format(void)
 	CHECK_STR(format(&err, "no COMMAND given", 64), "no COMMAND given");
 	(void)error_set_detail(&err, ERROR_SOURCE, 0, "/a", "b c");
 	CHECK_STR(format(&err, "{path} and {detail}, {path}", 64), "/a and b c, /a");
-	CHECK_STR(format(&err, "{pat} {} {", 64), "{pat} {} {");
+	CHECK_STR(format(&err, "{pat} { }{", 64), "{pat} { }{");
 	err.errnum = ENOENT;
 	CHECK_STR(format(&err, "no {path}", 64), "no /a: No such file or directory");
+	CHECK_STR(format(&err, "gone (ENOENT){}", 64),
+		  "gone (ENOENT)"); /* the text tells it by itself */
 	CHECK_STR(format(&err, "no {path}", 8), "no /a: ");
 	CHECK_STR(format(&err, "no {path}", 1), "");
 	err.errnum = 4095; /* no such errno, yet a text */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Unit test of lib/base/fd.c, which it links alone. What changes the process's descriptors runs in a child.
+ * Unit test of lib/base/fd.c, which it links alone. What changes the process's descriptors runs in
+ * a child.
  */
 #include "base/fd.h"
 
@@ -93,7 +94,9 @@ static void test_read_all_sizes(void)
 /* A pipe gives as much as somebody wrote; the writer is another process. */
 static void test_read_all_pipe(void)
 {
-	enum { COUNT = 300000 };
+	enum {
+		COUNT = 300000
+	};
 	int ends[2];
 	char *data = NULL;
 	size_t size = 0;
@@ -154,7 +157,9 @@ static void write_past_limit(void *context)
 
 static void test_copy(void)
 {
-	enum { COUNT = 50000 };
+	enum {
+		COUNT = 50000
+	};
 	int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);
 	char data[COUNT], copy[COUNT + 1];
 
@@ -294,7 +299,8 @@ static void release(void *context)
 
 static void test_same_file(const char *directory)
 {
-	int first = open(directory, O_PATH | O_CLOEXEC), second = open(directory, O_RDONLY | O_CLOEXEC);
+	int first = open(directory, O_PATH | O_CLOEXEC),
+	    second = open(directory, O_RDONLY | O_CLOEXEC);
 	int other = open("/", O_PATH | O_CLOEXEC);
 
 	CHECK(fd_same_file(first, second));
@@ -313,7 +319,8 @@ static void test_on_filesystem(void)
 
 	CHECK(fd_on_filesystem(proc, PROC_SUPER_MAGIC));
 	CHECK(!fd_on_filesystem(proc, TMPFS_MAGIC));
-	CHECK(fd_on_filesystem(memory, TMPFS_MAGIC)); /* a memfd is a file of the kernel's own tmpfs */
+	CHECK(fd_on_filesystem(memory,
+			       TMPFS_MAGIC)); /* a memfd is a file of the kernel's own tmpfs */
 	CHECK(!fd_on_filesystem(memory, PROC_SUPER_MAGIC));
 	CHECK(!fd_on_filesystem(-1, PROC_SUPER_MAGIC));
 	close(proc);

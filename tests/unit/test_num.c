@@ -12,12 +12,12 @@
 
 /* Not a number in any base: signs, blanks, other scripts' habits. */
 static const char *const never[] = {
-	"",	"-1",  "+1",  " 1",  "1 ",   "\t1", "1\n",  "1_000", "1,0",  "1.0", "1e3", "x1",
-	"0b11", "--1", "- 1", "1-1", "0x",   "0X",  "0xg",  "\xd9\xa1", "1\x01", "K",   "\xff",
+	"",	"-1",  "+1",  " 1",  "1 ", "\t1", "1\n", "1_000",    "1,0",   "1.0", "1e3",  "x1",
+	"0b11", "--1", "- 1", "1-1", "0x", "0X",  "0xg", "\xd9\xa1", "1\x01", "K",   "\xff",
 };
 
-static void check_refused(int (*parse)(const char *text, uint64_t max, uint64_t *ret_number), const char *text,
-			  uint64_t max)
+static void check_refused(int (*parse)(const char *text, uint64_t max, uint64_t *ret_number),
+			  const char *text, uint64_t max)
 {
 	uint64_t number = UNTOUCHED;
 
@@ -25,8 +25,8 @@ static void check_refused(int (*parse)(const char *text, uint64_t max, uint64_t 
 	CHECK_INT(number, UNTOUCHED);
 }
 
-static void check_read(int (*parse)(const char *text, uint64_t max, uint64_t *ret_number), const char *text,
-		       uint64_t max, uint64_t expected)
+static void check_read(int (*parse)(const char *text, uint64_t max, uint64_t *ret_number),
+		       const char *text, uint64_t max, uint64_t expected)
 {
 	uint64_t number = UNTOUCHED;
 
@@ -47,7 +47,8 @@ static void test_decimal(void)
 	check_refused(num_parse, "4294967295", UINT32_MAX - 1);
 	check_refused(num_parse, "4294967296", UINT32_MAX - 1); /* 0 in 32 bits */
 	check_refused(num_parse, "18446744073709551616", UINT64_MAX);
-	check_refused(num_parse, "18446744073709551620", UINT64_MAX); /* overflows in the multiplication */
+	check_refused(num_parse, "18446744073709551620",
+		      UINT64_MAX); /* overflows in the multiplication */
 	check_refused(num_parse, "99999999999999999999999999999999999999", UINT64_MAX);
 	check_refused(num_parse, "0x10", UINT64_MAX);
 	check_refused(num_parse, "12a", UINT64_MAX);
@@ -95,7 +96,7 @@ static void test_size(void)
 	check_read(parse_size, "0x7fffffffffffffff", 0, INT64_MAX);
 	check_read(parse_size, "8589934591G", 0, 8589934591ull << 30);
 	check_refused(parse_size, "9223372036854775808", 0);
-	check_refused(parse_size, "8589934592G", 0); /* 2^63 */
+	check_refused(parse_size, "8589934592G", 0);  /* 2^63 */
 	check_refused(parse_size, "17179869184G", 0); /* 2^64 */
 	check_refused(parse_size, "18446744073709551616K", 0);
 	check_refused(parse_size, "0", 0);

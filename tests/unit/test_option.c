@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Unit test of the parser, lib/spec/option.c with its table and spec, linked with what those need: words in, spec out.
+ * Unit test of the parser, lib/spec/option.c with its table and spec, linked with what those need:
+ * words in, spec out.
  */
 #include <linux/capability.h>
 #include <sched.h>
@@ -44,7 +45,8 @@ static void show_words(const struct parsed *parsed)
 		CHECK_INT((parsed)->err.code, ERROR_NONE);                                         \
 	} while (0)
 
-/* As PARSE, of what must be refused with this code; @blamed is the index of the option, -1 for none. */
+/* As PARSE, of what must be refused with this code; @blamed is the index of the option, -1 for
+ * none. */
 #define REFUSE(code_expected, blamed, ...)                                                         \
 	do {                                                                                       \
 		struct parsed refused;                                                             \
@@ -96,10 +98,13 @@ static void test_unset(void)
 	for (int flag = 0; flag < FLAG_COUNT; flag++)
 		CHECK(!spec_flag(&p.spec, (enum spec_flag)flag));
 	CHECK(p.spec.userns_fd.fd == -1 && p.spec.userns2_fd.fd == -1 && p.spec.pidns_fd.fd == -1);
-	CHECK(p.spec.sync_fd.fd == -1 && p.spec.block_fd.fd == -1 && p.spec.userns_block_fd.fd == -1);
-	CHECK(p.spec.info_fd.fd == -1 && p.spec.json_status_fd.fd == -1 && p.spec.seccomp_fd.fd == -1);
+	CHECK(p.spec.sync_fd.fd == -1 && p.spec.block_fd.fd == -1 &&
+	      p.spec.userns_block_fd.fd == -1);
+	CHECK(p.spec.info_fd.fd == -1 && p.spec.json_status_fd.fd == -1 &&
+	      p.spec.seccomp_fd.fd == -1);
 	CHECK(p.spec.unshare_user_use == -1 && p.spec.share_user_use == -1);
-	CHECK(!p.spec.uid.is_set && !p.spec.gid.is_set && !p.spec.hostname.text && !p.spec.chdir.text);
+	CHECK(!p.spec.uid.is_set && !p.spec.gid.is_set && !p.spec.hostname.text &&
+	      !p.spec.chdir.text);
 	spec_free(&p.spec);
 }
 
@@ -133,12 +138,14 @@ static void test_actions(void)
 
 static void test_unknown(void)
 {
-	static const char *const unknown[] = { "--no-such", "--bin", "--bindd", "--", "-", "-v",    "-bind",
-					       "---bind",   "--Bind", "--bind ", "--=", "--=x" };
+	static const char *const unknown[] = { "--no-such", "--bin",   "--bindd", "--",
+					       "-",	    "-v",      "-bind",	  "---bind",
+					       "--Bind",    "--bind ", "--=",	  "--=x" };
 	struct parsed p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		char *word = strdup(unknown[i]); /* on the heap: a sanitizer sees a read behind its end */
+		char *word = strdup(
+			unknown[i]); /* on the heap: a sanitizer sees a read behind its end */
 
 		if (strcmp(word, "--") != 0) {
 			PARSE(&p, "--bare", word, "x", "y");
@@ -212,7 +219,8 @@ static void test_each_row(const struct option_row *row)
 	for (int i = 0; i < row->arg_count && !row->is_optional; i++)
 		words[count++] = argument_for(row, i);
 	if (is_one_shot(row)) {
-		words[count++] = strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay" : "--tmpfs";
+		words[count++] =
+			strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay" : "--tmpfs";
 		words[count++] = "/y";
 	}
 	words[count] = "COMMAND";
@@ -246,8 +254,9 @@ static void test_missing_arguments(const struct option_row *row)
 		for (int i = 0; i < given; i++)
 			words[2 + i] = argument_for(row, i);
 		parse_words(&p, words);
-		CHECK_INT(p.err.code, strcmp(row->name, "overlay-src") == 0 ? ERROR_OVERLAY_SRC_WASTED :
-									     ERROR_ARGUMENT_MISSING);
+		CHECK_INT(p.err.code, strcmp(row->name, "overlay-src") == 0
+					      ? ERROR_OVERLAY_SRC_WASTED
+					      : ERROR_ARGUMENT_MISSING);
 		CHECK_INT(p.err.use, 0);
 		CHECK_INT(p.r, -EINVAL);
 		spec_free(&p.spec);
@@ -262,7 +271,8 @@ static void test_value_after_equals(const struct option_row *row)
 	size_t count = 1, last;
 	struct parsed p;
 
-	CHECK(snprintf(text, sizeof(text), "--%s=%s", row->name, row->arg_count ? argument_for(row, 0) : "x") > 0);
+	CHECK(snprintf(text, sizeof(text), "--%s=%s", row->name,
+		       row->arg_count ? argument_for(row, 0) : "x") > 0);
 	if (needs_layers(row))
 		for (int i = 0; i < 2; i++) {
 			words[count++] = "--overlay-src";
@@ -270,7 +280,8 @@ static void test_value_after_equals(const struct option_row *row)
 		}
 	words[count++] = text;
 	if (is_one_shot(row)) {
-		words[count++] = strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay" : "--tmpfs";
+		words[count++] =
+			strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay" : "--tmpfs";
 		words[count++] = "/y";
 	}
 	words[count] = "COMMAND";
@@ -284,9 +295,9 @@ static void test_value_after_equals(const struct option_row *row)
 		CHECK_STR(p.spec.command[0], "COMMAND");
 	} else {
 		CHECK_INT(p.r, -EINVAL);
-		CHECK_INT(p.err.code, row->arg_count && !needs_layers(row) ? ERROR_UNKNOWN_OPTION :
-				      row->arg_count			   ? p.err.code :
-									     ERROR_ARGUMENT_UNWANTED);
+		CHECK_INT(p.err.code, row->arg_count && !needs_layers(row) ? ERROR_UNKNOWN_OPTION
+				      : row->arg_count			   ? p.err.code
+						       : ERROR_ARGUMENT_UNWANTED);
 		CHECK_STR(p.err.path, text);
 	}
 	spec_free(&p.spec);
@@ -320,7 +331,8 @@ static void test_arguments_as_they_look(void)
 	struct parsed p;
 
 	/* An argument is an argument, whatever it looks like. */
-	ACCEPT(&p, "--setenv", "A", "--bare", "--hostname", "--help", "--symlink", "", "--", "--", "x");
+	ACCEPT(&p, "--setenv", "A", "--bare", "--hostname", "--help", "--symlink", "", "--", "--",
+	       "x");
 	CHECK_STR(p.spec.env_ops[0].value, "--bare");
 	CHECK_STR(p.spec.hostname.text, "--help");
 	CHECK_STR(p.spec.ops[0].source, "");
@@ -339,7 +351,8 @@ static void test_arguments_as_they_look(void)
 
 static void test_descriptors(void)
 {
-	static const char *const bad[] = { "", "-1", "+1", " 1", "1 ", "0x1", "1a", "2147483648", "4294967296", "stdin" };
+	static const char *const bad[] = { "",	  "-1", "+1",	      " 1",	    "1 ",
+					   "0x1", "1a", "2147483648", "4294967296", "stdin" };
 	struct parsed p;
 
 	ACCEPT(&p, "--info-fd", "2147483647", "--block-fd", "007", "--json-status-fd=0");
@@ -358,8 +371,10 @@ static void test_descriptors(void)
 
 static void test_ids(void)
 {
-	static const char *const bad[] = { "",	 "-1",	       "4294967295", "4294967296", "18446744073709551616",
-					   "0x0", "root",      " 0",	     "1.0",	   "-0" };
+	static const char *const bad[] = {
+		"",    "-1",   "4294967295", "4294967296", "18446744073709551616",
+		"0x0", "root", " 0",	     "1.0",	   "-0"
+	};
 	struct parsed p;
 
 	ACCEPT(&p, "--uid", "4294967294", "--gid", "0");
@@ -375,10 +390,13 @@ static void test_ids(void)
 static void test_octal_and_size(void)
 {
 	static const char *const bad_modes[] = { "", "8", "0o7", "10000", "-1", "u+x", "0x1ff" };
-	static const char *const bad_sizes[] = { "", "0", "-1", "1k", "1T", "K", "9223372036854775808", "1.5G" };
+	static const char *const bad_sizes[] = {
+		"", "0", "-1", "1k", "1T", "K", "9223372036854775808", "1.5G"
+	};
 	struct parsed p;
 
-	ACCEPT(&p, "--chmod", "7777", "/a", "--chmod", "0", "/b", "--overlay-size", "2M", "--root-size=0x1000");
+	ACCEPT(&p, "--chmod", "7777", "/a", "--chmod", "0", "/b", "--overlay-size", "2M",
+	       "--root-size=0x1000");
 	CHECK_INT(p.spec.ops[0].mode, 07777);
 	CHECK_INT(p.spec.ops[1].mode, 0);
 	CHECK_INT(p.spec.overlay_size.bytes, 2 << 20);
@@ -396,14 +414,26 @@ static void test_octal_and_size(void)
 
 static void test_caps(void)
 {
-	static const char *const net_raw[] = { "CAP_NET_RAW", "cap_net_raw", "Net_Raw", "net_raw", "cAp_NeT_rAw", "13" };
-	static const char *const bad[] = { "", "cap_", "net", "cap_cap_net_raw", "cap_net_raw ", "net_raw,net_admin", "cap_net_raw=ep", "all ", "99999", "-1", "64" };
+	static const char *const net_raw[] = { "CAP_NET_RAW", "cap_net_raw", "Net_Raw",
+					       "net_raw",     "cAp_NeT_rAw", "13" };
+	static const char *const bad[] = { "",
+					   "cap_",
+					   "net",
+					   "cap_cap_net_raw",
+					   "cap_net_raw ",
+					   "net_raw,net_admin",
+					   "cap_net_raw=ep",
+					   "all ",
+					   "99999",
+					   "-1",
+					   "64" };
 	struct parsed p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(net_raw); i++) {
 		ACCEPT(&p, "--cap-add", net_raw[i], "--cap-drop", "ALL", "--cap-add=all");
 		CHECK_INT(p.spec.cap_op_count, 3);
-		CHECK(p.spec.cap_ops[0].type == CAP_ADD && p.spec.cap_ops[0].mask == 1ull << CAP_NET_RAW);
+		CHECK(p.spec.cap_ops[0].type == CAP_ADD &&
+		      p.spec.cap_ops[0].mask == 1ull << CAP_NET_RAW);
 		CHECK(p.spec.cap_ops[1].type == CAP_DROP && p.spec.cap_ops[1].mask == UINT64_MAX);
 		CHECK(p.spec.cap_ops[2].type == CAP_ADD && p.spec.cap_ops[2].mask == UINT64_MAX);
 		spec_free(&p.spec);
@@ -414,7 +444,8 @@ static void test_caps(void)
 
 static void test_choices(void)
 {
-	static const char *const bad[] = { "", "priv", "privates", "Private", "private|slave", "|", "shared" };
+	static const char *const bad[] = { "",	"priv",	 "privates", "Private", "private|slave",
+					   "|", "shared" };
 	struct parsed p;
 
 	ACCEPT(&p, "--propagation", "private");
@@ -520,7 +551,8 @@ static void test_namespaces(void)
 	CHECK_INT(p.spec.share, CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWUSER);
 	CHECK_INT(p.spec.share_user_use, 3);
 	spec_free(&p.spec);
-	ACCEPT(&p, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--unshare-user", "--unshare-cgroup-try");
+	ACCEPT(&p, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--unshare-user",
+	       "--unshare-cgroup-try");
 	CHECK_INT(p.spec.unshare, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWUSER);
 	CHECK_INT(p.spec.unshare_try, CLONE_NEWCGROUP);
 	CHECK_INT(p.spec.unshare_user_use, 3);
@@ -532,7 +564,8 @@ static void test_namespaces(void)
 	spec_free(&p.spec);
 }
 
-static void check_op(const struct fs_op *op, enum fs_op_type type, const char *source, const char *dest, int flags)
+static void check_op(const struct fs_op *op, enum fs_op_type type, const char *source,
+		     const char *dest, int flags)
 {
 	CHECK_INT(op->type, type);
 	CHECK_STR(op->source, source);
@@ -557,7 +590,7 @@ static void test_operations(void)
 		const char *word;
 		enum fs_op_type type;
 	} places[] = {
-		{ "--remount-ro", OP_REMOUNT_RO }, { "--proc", OP_PROC }, { "--dev", OP_DEV },
+		{ "--remount-ro", OP_REMOUNT_RO }, { "--proc", OP_PROC },     { "--dev", OP_DEV },
 		{ "--tmpfs", OP_TMPFS },	   { "--mqueue", OP_MQUEUE }, { "--dir", OP_DIR },
 	};
 	struct parsed p;
@@ -565,7 +598,8 @@ static void test_operations(void)
 	for (size_t i = 0; i < ARRAY_SIZE(binds); i++) {
 		ACCEPT(&p, binds[i].word, "/s", "d");
 		check_op(&p.spec.ops[0], OP_BIND, "/s", "d", binds[i].flags);
-		CHECK(p.spec.ops[0].fd == -1 && p.spec.ops[0].mode == MODE_UNSET && p.spec.ops[0].use == 0);
+		CHECK(p.spec.ops[0].fd == -1 && p.spec.ops[0].mode == MODE_UNSET &&
+		      p.spec.ops[0].use == 0);
 		spec_free(&p.spec);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -574,7 +608,8 @@ static void test_operations(void)
 		CHECK(p.spec.ops[0].mode == MODE_UNSET && p.spec.ops[0].size == 0);
 		spec_free(&p.spec);
 	}
-	ACCEPT(&p, "--symlink", "t", "/l", "--bind-fd", "5", "/a", "--ro-bind-fd", "6", "/b", "--lock-file", "/lock");
+	ACCEPT(&p, "--symlink", "t", "/l", "--bind-fd", "5", "/a", "--ro-bind-fd", "6", "/b",
+	       "--lock-file", "/lock");
 	check_op(&p.spec.ops[0], OP_SYMLINK, "t", "/l", 0);
 	check_op(&p.spec.ops[1], OP_BIND_FD, NULL, "/a", 0);
 	check_op(&p.spec.ops[2], OP_BIND_FD, NULL, "/b", BIND_RO);
@@ -583,7 +618,8 @@ static void test_operations(void)
 	CHECK_INT(p.spec.op_count, 3);
 	spec_free(&p.spec);
 	ACCEPT(&p, "--file", "5", "/a", "--bind-data", "6", "/b", "--ro-bind-data", "7", "/c");
-	CHECK(p.spec.ops[0].type == OP_FILE && p.spec.ops[1].type == OP_DATA && p.spec.ops[2].type == OP_DATA_RO);
+	CHECK(p.spec.ops[0].type == OP_FILE && p.spec.ops[1].type == OP_DATA &&
+	      p.spec.ops[2].type == OP_DATA_RO);
 	CHECK(p.spec.ops[0].fd == 5 && p.spec.ops[1].fd == 6 && p.spec.ops[2].fd == 7);
 	spec_free(&p.spec);
 }
@@ -614,17 +650,20 @@ static void test_consumed_fds(void)
 	const int synced[] = { 13, 23 };
 	struct parsed p;
 
-	ACCEPT(&p, "--userns", "10", "--userns2", "11", "--pidns", "12", "--sync-fd", "13", "--block-fd", "14",
-	       "--userns-block-fd", "15", "--info-fd", "16", "--json-status-fd", "17", "--bind-fd", "18", "/a",
-	       "--ro-bind-fd", "19", "/b", "--file", "20", "/c", "--bind-data", "21", "/d", "--ro-bind-data", "22",
-	       "/e", "--sync-fd", "23", "--seccomp", "24");
+	ACCEPT(&p, "--userns", "10", "--userns2", "11", "--pidns", "12", "--sync-fd", "13",
+	       "--block-fd", "14", "--userns-block-fd", "15", "--info-fd", "16", "--json-status-fd",
+	       "17", "--bind-fd", "18", "/a", "--ro-bind-fd", "19", "/b", "--file", "20", "/c",
+	       "--bind-data", "21", "/d", "--ro-bind-data", "22", "/e", "--sync-fd", "23",
+	       "--seccomp", "24");
 	check_fds(p.spec.consumed_fds, p.spec.consumed_fd_count, expected, ARRAY_SIZE(expected));
 	check_fds(p.spec.sync_fds, p.spec.sync_fd_count, synced, ARRAY_SIZE(synced));
 	spec_free(&p.spec);
-	ACCEPT(&p, "--add-seccomp-fd", "7", "--add-seccomp-fd", "8", "--keep-fd", "0", "--keep-fd", "2");
+	ACCEPT(&p, "--add-seccomp-fd", "7", "--add-seccomp-fd", "8", "--keep-fd", "0", "--keep-fd",
+	       "2");
 	check_fds(p.spec.consumed_fds, p.spec.consumed_fd_count, (int[]){ 7, 8 }, 2);
 	check_fds(p.spec.keep_fds, p.spec.keep_fd_count, (int[]){ 0, 2 }, 2);
-	CHECK(p.spec.add_seccomp_count == 2 && p.spec.add_seccomp_fds[1].fd == 8 && p.spec.add_seccomp_fds[1].use == 1);
+	CHECK(p.spec.add_seccomp_count == 2 && p.spec.add_seccomp_fds[1].fd == 8 &&
+	      p.spec.add_seccomp_fds[1].use == 1);
 	spec_free(&p.spec);
 	REFUSE(ERROR_FD_NOT_OPEN, 0, "--keep-fd", "2147483647");
 	REFUSE(ERROR_SECCOMP_WITH_ADD, 1, "--seccomp", "7", "--add-seccomp-fd", "8");
@@ -636,15 +675,17 @@ static void test_repeats(void)
 {
 	struct parsed p;
 
-	ACCEPT(&p, "--uid", "1", "--uid", "2", "--chdir", "/a", "--hostname", "h", "--chdir", "/b", "--info-fd", "3",
-	       "--info-fd", "4", "--root-size", "1", "--root-size", "2", "--sync-fd", "5", "--sync-fd", "6");
+	ACCEPT(&p, "--uid", "1", "--uid", "2", "--chdir", "/a", "--hostname", "h", "--chdir", "/b",
+	       "--info-fd", "3", "--info-fd", "4", "--root-size", "1", "--root-size", "2",
+	       "--sync-fd", "5", "--sync-fd", "6");
 	CHECK_INT(p.spec.uid.id, 2);
 	CHECK_STR(p.spec.chdir.text, "/b");
 	CHECK_INT(p.spec.info_fd.fd, 4);
 	CHECK_INT(p.spec.root_size.bytes, 2);
 	check_fds(p.spec.warned_uses, p.spec.warned_use_count, (int[]){ 1, 4, 6, 8 }, 4);
 	spec_free(&p.spec);
-	ACCEPT(&p, "--exec-label", "a", "--file-label", "b", "--exec-label", "c", "--verbose", "--verbose");
+	ACCEPT(&p, "--exec-label", "a", "--file-label", "b", "--exec-label", "c", "--verbose",
+	       "--verbose");
 	CHECK_STR(p.spec.exec_label.text, "c");
 	CHECK_STR(p.spec.file_label.text, "b");
 	check_fds(p.spec.warned_uses, p.spec.warned_use_count, (int[]){ 2 }, 1);
@@ -658,15 +699,17 @@ static void test_one_shot(void)
 {
 	struct parsed p;
 
-	ACCEPT(&p, "--perms", "0700", "--size", "1M", "--tmpfs", "/a", "--tmpfs", "/b", "--size", "2", "--perms", "1",
-	       "--tmpfs", "/c", "--perms", "0751", "--dir", "/d", "--dir", "/e", "--perms", "0", "--file", "0", "/f");
+	ACCEPT(&p, "--perms", "0700", "--size", "1M", "--tmpfs", "/a", "--tmpfs", "/b", "--size",
+	       "2", "--perms", "1", "--tmpfs", "/c", "--perms", "0751", "--dir", "/d", "--dir",
+	       "/e", "--perms", "0", "--file", "0", "/f");
 	CHECK(p.spec.ops[0].mode == 0700 && p.spec.ops[0].size == 1 << 20);
 	CHECK(p.spec.ops[1].mode == MODE_UNSET && p.spec.ops[1].size == 0);
 	CHECK(p.spec.ops[2].mode == 01 && p.spec.ops[2].size == 2);
 	CHECK(p.spec.ops[3].mode == 0751 && p.spec.ops[4].mode == MODE_UNSET);
 	CHECK(p.spec.ops[5].mode == 0);
 	spec_free(&p.spec);
-	ACCEPT(&p, "--perms", "0600", "--bind-data", "0", "/a", "--perms", "0400", "--ro-bind-data", "0", "/b");
+	ACCEPT(&p, "--perms", "0600", "--bind-data", "0", "/a", "--perms", "0400", "--ro-bind-data",
+	       "0", "/b");
 	CHECK(p.spec.ops[0].mode == 0600 && p.spec.ops[1].mode == 0400);
 	spec_free(&p.spec);
 	REFUSE(ERROR_PERMS_TWICE, 1, "--perms", "0700", "--perms", "0700", "--dir", "/x");
@@ -686,8 +729,9 @@ static void test_overlays(void)
 {
 	struct parsed p;
 
-	ACCEPT(&p, "--overlay-src", "/l1", "--overlay-src", "/l2", "--overlay", "/u", "/w", "/d", "--overlay-src", "/l3",
-	       "--tmp-overlay", "/e", "--overlay-src", "/l4", "--overlay-src", "/l5", "--ro-overlay", "/f");
+	ACCEPT(&p, "--overlay-src", "/l1", "--overlay-src", "/l2", "--overlay", "/u", "/w", "/d",
+	       "--overlay-src", "/l3", "--tmp-overlay", "/e", "--overlay-src", "/l4",
+	       "--overlay-src", "/l5", "--ro-overlay", "/f");
 	CHECK_INT(p.spec.op_count, 3);
 	check_op(&p.spec.ops[0], OP_OVERLAY, "/u", "/d", OVERLAY_RW);
 	CHECK_STR(p.spec.ops[0].work, "/w");
@@ -701,9 +745,12 @@ static void test_overlays(void)
 	spec_free(&p.spec);
 	REFUSE(ERROR_OVERLAY_NO_SRC, 0, "--overlay", "/u", "/w", "/d");
 	REFUSE(ERROR_OVERLAY_NO_SRC, 0, "--tmp-overlay", "/d");
-	REFUSE(ERROR_OVERLAY_NO_SRC, 1, "--overlay-src", "/l", "--ro-overlay", "/d"); /* it needs two */
-	REFUSE(ERROR_OVERLAY_NO_SRC, 2, "--overlay-src", "/l", "--tmp-overlay", "/d", "--tmp-overlay", "/e");
-	REFUSE(ERROR_OVERLAY_SRC_WASTED, 1, "--overlay-src", "/k", "--overlay-src", "/l", "--bind", "/a", "/b");
+	REFUSE(ERROR_OVERLAY_NO_SRC, 1, "--overlay-src", "/l", "--ro-overlay",
+	       "/d"); /* it needs two */
+	REFUSE(ERROR_OVERLAY_NO_SRC, 2, "--overlay-src", "/l", "--tmp-overlay", "/d",
+	       "--tmp-overlay", "/e");
+	REFUSE(ERROR_OVERLAY_SRC_WASTED, 1, "--overlay-src", "/k", "--overlay-src", "/l", "--bind",
+	       "/a", "/b");
 	REFUSE(ERROR_OVERLAY_SRC_WASTED, 0, "--overlay-src", "/l", "ls");
 	REFUSE(ERROR_OVERLAY_SRC_WASTED, 0, "--overlay-src", "/l");
 }
@@ -750,7 +797,8 @@ static void test_args(void)
 	CHECK_STR(p.spec.command[0], "ls");
 	spec_free(&p.spec);
 	/* A last NUL more or less is the same; nothing is nothing. */
-	ACCEPT(&p, "--args", WORDS("--bare\0"), "--args", WORDS(""), "--args", WORDS("--hostname\0h"), "ls");
+	ACCEPT(&p, "--args", WORDS("--bare\0"), "--args", WORDS(""), "--args",
+	       WORDS("--hostname\0h"), "ls");
 	CHECK_STR(p.spec.hostname.text, "h");
 	CHECK_INT(p.spec.use_count, 5);
 	spec_free(&p.spec);
@@ -820,7 +868,9 @@ static void test_args_nested(void)
 /* More options than bubblewrap takes (9000), in one file. */
 static void test_args_many(void)
 {
-	enum { COUNT = 30000 };
+	enum {
+		COUNT = 30000
+	};
 	static const char words[] = "--dir\0/some/place";
 	char *data = malloc(COUNT * sizeof(words));
 	struct parsed p;

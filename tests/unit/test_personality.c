@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Unit test of lib/spec/personality.c, linked with str.c only: which name means what, and that both columns are whole.
+ * Unit test of lib/spec/personality.c, linked with str.c only: which name means what, and that both
+ * columns are whole.
  */
 #include "spec/personality.h"
 
@@ -51,7 +52,7 @@ static void test_find(void)
 	CHECK(personality_find("Bwrap") == NULL);
 }
 
-/* Only {path} and {detail} are known to the formatter. */
+/* Only {path}, {detail} and {} are known to the formatter. */
 static void check_template(const char *text)
 {
 	for (const char *brace = strpbrk(text, "{}"); brace; brace = strpbrk(brace, "{}")) {
@@ -59,6 +60,8 @@ static void check_template(const char *text)
 			brace += 6;
 		else if (strncmp(brace, "{detail}", 8) == 0)
 			brace += 8;
+		else if (strncmp(brace, "{}", 2) == 0)
+			brace += 2;
 		else
 			unit_fail("messages.def", __LINE__, text);
 	}
@@ -78,7 +81,8 @@ static void check_message(const char *text)
 
 static void test_messages(void)
 {
-	const struct personality *bwrap = personality_find("bwrap"), *cloche = personality_find("cloche");
+	const struct personality *bwrap = personality_find("bwrap"),
+				 *cloche = personality_find("cloche");
 
 	for (int code = ERROR_NONE + 1; code < ERROR_CODE_COUNT; code++) {
 		check_message(bwrap->messages[code]);
@@ -93,9 +97,10 @@ static void test_messages(void)
 /* The promises that the two names differ in. */
 static void test_columns(void)
 {
-	const struct personality *bwrap = personality_find("bwrap"), *cloche = personality_find("cloche");
-	const uint64_t all = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-			     CLONE_NEWCGROUP;
+	const struct personality *bwrap = personality_find("bwrap"),
+				 *cloche = personality_find("cloche");
+	const uint64_t all = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+			     CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 	CHECK(cloche->unshare == all && bwrap->unshare == 0);
 	CHECK(cloche->provides_root && !bwrap->provides_root);
@@ -115,7 +120,8 @@ static void test_columns(void)
 	CHECK_INT(cloche->tmp_size, 1 << 30);
 	CHECK_INT(cloche->shm_size, 256 << 20);
 	CHECK_INT(cloche->overlay_size, 1 << 30);
-	CHECK(!bwrap->root_size && !bwrap->dev_size && !bwrap->tmp_size && !bwrap->shm_size && !bwrap->overlay_size);
+	CHECK(!bwrap->root_size && !bwrap->dev_size && !bwrap->tmp_size && !bwrap->shm_size &&
+	      !bwrap->overlay_size);
 	CHECK_INT(cloche->status_setup, 125);
 	CHECK_INT(cloche->status_not_executable, 126);
 	CHECK_INT(cloche->status_not_found, 127);

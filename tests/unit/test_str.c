@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Unit test of lib/base/str.c, which it links alone: nothing is written past a buffer, all is terminated, and no name
- * makes a terminal do anything.
+ * Unit test of lib/base/str.c, which it links alone: nothing is written past a buffer, all is
+ * terminated, and no name makes a terminal do anything.
  */
 #include "base/str.h"
 
@@ -98,13 +98,17 @@ static void test_escaped(void)
 		{ "\xe2\x82\xac", "\xe2\x82\xac" },
 		{ "\xf0\x9f\x94\x94", "\xf0\x9f\x94\x94" },
 		{ "\xef\xbf\xbd", "\xef\xbf\xbd" },
-		{ "\xee\x80\x80", "\xee\x80\x80" },           /* U+E000, behind the surrogates */
-		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },    /* U+10FFFF, the last */
-		{ "\xc2\xa0", "\xc2\xa0" },                    /* U+00A0, the first behind the C1 controls */
-		{ "\xc2\x9b" "31m", "\\302\\23331m" },         /* U+009B, CSI */
+		{ "\xee\x80\x80", "\xee\x80\x80" },	    /* U+E000, behind the surrogates */
+		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, /* U+10FFFF, the last */
+		{ "\xc2\xa0", "\xc2\xa0" }, /* U+00A0, the first behind the C1 controls */
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\302\\23331m" }, /* U+009B, CSI */
 		{ "\xc2\x80\xc2\x85", "\\302\\200\\302\\205" },
-		{ "\x9b" "31m", "\\23331m" },                  /* CSI of an 8-bit terminal */
-		{ "\xc3", "\\303" },                           /* cut off */
+		{ "\x9b"
+		  "31m",
+		  "\\23331m" },	     /* CSI of an 8-bit terminal */
+		{ "\xc3", "\\303" }, /* cut off */
 		{ "\xc3(", "\\303(" },
 		{ "\xe2\x82", "\\342\\202" },
 		{ "\xe2\x82(", "\\342\\202(" },
@@ -112,11 +116,12 @@ static void test_escaped(void)
 		{ "\xff\xfe", "\\377\\376" },
 		{ "\xf5\x80\x80\x80", "\\365\\200\\200\\200" },
 		{ "\xc0\x80\xc1\xbf", "\\300\\200\\301\\277" }, /* overlong, two bytes */
-		{ "\xe0\x82\x9b", "\\340\\202\\233" },          /* overlong U+009B: a lax terminal would obey it */
-		{ "\xe0\x80\x9b", "\\340\\200\\233" },          /* overlong ESC */
+		{ "\xe0\x82\x9b",
+		  "\\340\\202\\233" }, /* overlong U+009B: a lax terminal would obey it */
+		{ "\xe0\x80\x9b", "\\340\\200\\233" }, /* overlong ESC */
 		{ "\xf0\x80\x80\x9b", "\\360\\200\\200\\233" },
 		{ "\xf0\x8f\xbf\xbf", "\\360\\217\\277\\277" },
-		{ "\xed\xa0\x80", "\\355\\240\\200" },          /* a surrogate */
+		{ "\xed\xa0\x80", "\\355\\240\\200" }, /* a surrogate */
 		{ "\xed\xbf\xbf", "\\355\\277\\277" },
 		{ "\xf4\x90\x80\x80", "\\364\\220\\200\\200" }, /* beyond U+10FFFF */
 	};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the unit tests share: checks that print where they failed and end the process with status 1, a directory that
- * is removed at the end, and calls in a child process. A test prints nothing but failures.
+ * What the unit tests share: checks that print where they failed and end the process with status 1,
+ * a directory that is removed at the end, and calls in a child process. A test prints nothing but
+ * failures.
  */
 #pragma once
 
@@ -34,7 +35,8 @@
 #define CHECK_STR(actual, expected) unit_check_str(__FILE__, __LINE__, #actual, actual, expected)
 
 /* The file, its text and the line before a failure of a helper that many cases use. */
-#define CHECK_STR_IN(context, actual, expected) unit_check_str(context, __LINE__, #actual, actual, expected)
+#define CHECK_STR_IN(context, actual, expected)                                                    \
+	unit_check_str(context, __LINE__, #actual, actual, expected)
 
 unit_helper _Noreturn void unit_fail(const char *file, int line, const char *what)
 {
@@ -88,7 +90,8 @@ unit_helper int unit_fd_count(void)
 
 /* ---- a temporary directory ---- */
 
-unit_helper int unit_remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+unit_helper int unit_remove_entry(const char *path, const struct stat *info, int type,
+				  struct FTW *at)
 {
 	(void)info;
 	(void)type;
@@ -108,8 +111,8 @@ unit_helper int unit_open_entry(const char *path, const struct stat *info, int t
 }
 
 /*
- * Runs @call in a child process with the path of a new directory of mode 0755, removes that with all that is in it,
- * and ends this process with the child's status.
+ * Runs @call in a child process with the path of a new directory of mode 0755, removes that with
+ * all that is in it, and ends this process with the child's status.
  */
 unit_helper _Noreturn void unit_run_in_directory(void (*call)(void *path))
 {
