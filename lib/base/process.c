@@ -13,7 +13,7 @@
 #include "base/util.h"
 
 /* Deep enough for the walk's paths and the copy buffers; only pages that are touched count. */
-#define STACK_SIZE (512 * 1024)
+#define STACK_SIZE ((size_t)512 * 1024)
 
 pid_t process_clone_on_stack(int (*function)(void *), void *argument, int flags, int *ret_pidfd)
 {
@@ -31,26 +31,42 @@ pid_t process_clone_on_stack(int (*function)(void *), void *argument, int flags,
 	return pid < 0 ? -saved : pid;
 }
 
-/* Drops the pages of segments that are never written; the kernel reads them from the file again
- * when needed. */
-static int trim_object(struct dl_phdr_info *object, size_t size, void *data)
+/* Segments that are never written: the kernel reads their pages from the file again when needed. */
+#define MAX_SEGMENTS 16
+
+struct segments {
+	struct {
+		void *start;
+		size_t size;
+	} list[MAX_SEGMENTS];
+	size_t count;
+};
+
+static int note_segments(struct dl_phdr_info *object, size_t size, void *data)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	struct segments *segments = data;
 
 	(void)size;
-	(void)data;
-	for (int i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-		uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
-		uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+	for (int i = 0; i < object->dlpi_phnum && segments->count < MAX_SEGMENTS; i++) {
+		const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+		uintptr_t start = (object->dlpi_addr + header->p_vaddr) & ~(page - 1);
+		uintptr_t end = object->dlpi_addr + header->p_vaddr + header->p_memsz;
 
-		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
-			(void)madvise((void *)start, end - start, MADV_DONTNEED);
+		if (header->p_type != PT_LOAD || header->p_flags & PF_W)
+			continue;
+		segments->list[segments->count].start = (void *)start;
+		segments->list[segments->count++].size = end - start;
 	}
 	return 0;
 }
 
 void process_trim_memory(void)
 {
-	(void)dl_iterate_phdr(trim_object, NULL);
+	struct segments segments = { 0 };
+
+	/* The headers lie in one of the segments: all are noted before the first is dropped. */
+	(void)dl_iterate_phdr(note_segments, &segments);
+	for (size_t i = 0; i < segments.count; i++)
+		(void)madvise(segments.list[i].start, segments.list[i].size, MADV_DONTNEED);
 }
