@@ -25,7 +25,7 @@ RUNTIME = "org.cloche.Platform"
 @pytest.fixture(scope="module")
 def flatpak(binary, ordinary_user, top):
     """A session in which the runtime and the application are installed."""
-    need("flatpak", "ostree", "dbus-run-session", "/bin/busybox", "/sbin/ldconfig", "gcc")
+    need("flatpak", "dbus-run-session", "/bin/busybox", "/sbin/ldconfig", "gcc")
     with new_session(top, ordinary_user, binary) as session:
         session.env["FLATPAK_BWRAP"] = str(binary.shim)
         make_runtime(session)
