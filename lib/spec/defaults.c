@@ -146,11 +146,17 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
  * The environment as a history: what was taken over, set and unset, in order. It is resolved once
  * at the end, so that long lists of options cost no more than sorting them.
  */
+enum change_type {
+	CHANGE_INHERIT, /* taken over as it was; duplicates of such stay */
+	CHANGE_SET,
+	CHANGE_UNSET /* the variable is the name alone */
+};
+
 struct change {
-	char *variable; /* "NAME=VALUE", or "NAME" alone to unset it; owned */
+	char *variable; /* "NAME=VALUE"; owned */
 	size_t name_length;
-	size_t sequence;   /* place in the history */
-	bool is_inherited; /* taken over as it was; duplicates of such stay */
+	size_t sequence; /* place in the history */
+	enum change_type type;
 };
 
 struct history {
@@ -159,7 +165,7 @@ struct history {
 };
 
 /* Appends @variable, which the history then owns; NULL: out of memory. */
-static int add_change(struct history *history, char *variable, bool is_inherited)
+static int add_change(struct history *history, char *variable, enum change_type type)
 {
 	struct change *change =
 		variable ? spec_add(&history->changes, &history->count, sizeof(*change)) : NULL;
@@ -172,7 +178,7 @@ static int add_change(struct history *history, char *variable, bool is_inherited
 		.variable = variable,
 		.name_length = strcspn(variable, "="),
 		.sequence = history->count,
-		.is_inherited = is_inherited,
+		.type = type,
 	};
 	return 0;
 }
@@ -187,7 +193,7 @@ static void clear_history(struct history *history)
 
 static int set_variable(struct history *history, const char *name, const char *value)
 {
-	return add_change(history, str_format("%s=%s", name, value), false);
+	return add_change(history, str_format("%s=%s", name, value), CHANGE_SET);
 }
 
 /* Takes over the caller's variables whose names match @pattern; NULL: all. */
@@ -200,7 +206,8 @@ static int keep_variables(struct history *history, const struct facts *facts, co
 			return -ENOMEM;
 		if (pattern && fnmatch(pattern, name, 0) != 0)
 			continue;
-		if (add_change(history, strdup(*variable), !pattern) < 0)
+		if (add_change(history, strdup(*variable), pattern ? CHANGE_SET : CHANGE_INHERIT) <
+		    0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -231,7 +238,7 @@ static int apply_env_op(struct history *history, const struct facts *facts, cons
 	case ENV_SET:
 		return set_variable(history, op->name, op->value);
 	case ENV_UNSET:
-		return add_change(history, strdup(op->name), false);
+		return add_change(history, strdup(op->name), CHANGE_UNSET);
 	case ENV_CLEAR:
 		clear_history(history);
 		return 0;
@@ -294,14 +301,15 @@ static void resolve_history(struct history *history)
 	struct change *changes = history->changes;
 	size_t kept = 0;
 
+	if (!history->count)
+		return;
 	qsort(changes, history->count, sizeof(*changes), by_name);
 	for (size_t start = 0, end; start < history->count; start = end) {
 		end = group_end(history, start);
 		for (size_t i = start; i < end; i++) {
-			bool is_void = i + 1 < end && !changes[end - 1].is_inherited;
-			bool unsets = !changes[i].variable[changes[i].name_length];
+			bool is_void = i + 1 < end && changes[end - 1].type != CHANGE_INHERIT;
 
-			if (is_void || unsets)
+			if (is_void || changes[i].type == CHANGE_UNSET)
 				free(changes[i].variable);
 			else
 				changes[kept++] = changes[i];

@@ -160,6 +160,7 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 	const struct spec *spec = plan->spec;
 	const struct personality *personality = plan->personality;
 	size_t root_ops = 0;
+	bool writes_below = false; /* to a host directory, which flags set in place would forbid */
 	int r;
 
 	plan->private_mounts = spec->propagation ? spec->propagation == PROPAGATION_PRIVATE
@@ -180,12 +181,13 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 		if (op->type == OP_DATA || op->type == OP_DATA_RO ||
 		    (op->type == OP_OVERLAY && op->flags == OVERLAY_TMP))
 			plan->needs_scratch = true;
+		writes_below |= op->type == OP_OVERLAY && op->flags == OVERLAY_RW;
 		if (op->type == OP_TMPFS && !op->size)
 			op->size = personality->tmp_size;
 	}
 	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND &&
 			 path_is_root(plan->ops[0].source) && path_is_root(plan->ops[0].dest) &&
-			 root_ops == 1 && !plan->needs_scratch;
+			 root_ops == 1 && !plan->needs_scratch && !writes_below;
 	return 0;
 }
 

@@ -7,11 +7,11 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 #include "base/str.h"
 
 /* Does the file @path begin with @text? */
@@ -60,9 +60,13 @@ static enum error_hint userns_hint(int errnum)
 static bool kernel_is_new_enough(void)
 {
 	struct utsname system;
-	int major, minor;
+	char *rest = system.release;
+	uint64_t major, minor;
 
-	return uname(&system) == 0 && sscanf(system.release, "%d.%d", &major, &minor) == 2 &&
+	if (uname(&system) < 0 || num_parse(strsep(&rest, "."), UINT32_MAX, &major) < 0 || !rest)
+		return false;
+	rest[strspn(rest, "0123456789")] = '\0';
+	return num_parse(rest, UINT32_MAX, &minor) == 0 &&
 	       (major > 5 || (major == 5 && minor >= 12));
 }
 

@@ -115,7 +115,7 @@ static bool reap(pid_t command, int *status)
  */
 static int sleep_for_signal(const sigset_t *set, siginfo_t *ret_info, bool *trimmed)
 {
-	const struct timespec delay = { .tv_nsec = PROCESS_TRIM_DELAY_MS * 1000000l };
+	const struct timespec delay = { .tv_nsec = PROCESS_TRIM_DELAY_MS * 1000000L };
 	int number;
 
 	if (*trimmed)
