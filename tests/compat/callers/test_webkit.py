@@ -30,6 +30,8 @@ DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 def screen(session):
     """An X server; yields a function that counts the screen's pixels of a colour."""
     need("Xvfb")
+    sockets = pathlib.Path("/tmp/.X11-unix")
+    had_sockets = sockets.exists()
     read, write = os.pipe()
     with session.popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp",
                         "-fbdir", session.work], pass_fds=[write]) as server:
@@ -42,7 +44,10 @@ def screen(session):
             yield lambda colour: count_pixels(session.work / "Xvfb_screen0", colour)
         finally:
             server.terminate()
-            server.communicate()
+            server.communicate(timeout=HANG)
+            if not had_sockets:
+                with contextlib.suppress(OSError):  # another X server may have come meanwhile
+                    sockets.rmdir()
 
 
 def count_pixels(path, colour):
