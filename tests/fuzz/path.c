@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "fuzz.h"
 
-static char root_path[] = "/tmp/cloche-fuzz-XXXXXX";
+static char root_path[256];
 
 static const struct {
 	const char *path, *target; /* NULL: a directory; "": a file */
@@ -42,9 +42,12 @@ static void remove_root(void)
 
 static int make_root(void)
 {
+	const char *parent = getenv("TMPDIR");
+	int length = snprintf(root_path, sizeof(root_path), "%s/cloche-fuzz-XXXXXX",
+			      parent ? parent : "/tmp");
 	int root_fd;
 
-	if (!mkdtemp(root_path))
+	if (length >= (int)sizeof(root_path) || !mkdtemp(root_path))
 		abort();
 	root_fd = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {

@@ -112,7 +112,7 @@ static void test_home(void)
 {
 	struct spec spec = empty_spec("cloche");
 	struct facts *facts = ordinary_facts();
-	char root[] = "/";
+	static char root[] = "/";
 	struct plan plan;
 
 	facts->home = NULL;
