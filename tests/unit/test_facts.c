@@ -80,11 +80,13 @@ static void without_cwd(void *path)
 static void test_user(void)
 {
 	static char *const variables[] = { user, longer, home, NULL };
-	const struct passwd *entry = getpwuid(getuid());
+	struct passwd memory, *entry = NULL;
 	struct facts facts = { 0 };
+	char text[4096];
 
 	facts_read(&facts, variables);
 	facts_read_user(&facts);
+	CHECK(getpwuid_r(getuid(), &memory, text, sizeof(text), &entry) == 0);
 	if (entry) { /* /etc/passwd comes before the environment */
 		CHECK_STR(facts.user, entry->pw_name);
 		CHECK_STR(facts.home, entry->pw_dir);

@@ -587,6 +587,11 @@ static void test_in_place(void)
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/usr", "/")));
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/usr/..", "/"))); /* by letters only */
 	CHECK(!IN_PLACE("bwrap", PLACE_OP(OP_TMPFS, "/")));
+	/* A read-only root would make the directory read-only that an overlay writes to. */
+	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"),
+			{ .type = OP_OVERLAY, .source = "/u", .dest = "/d", .flags = OVERLAY_RW }));
+	CHECK(IN_PLACE("bwrap", BIND_OP("/", "/"),
+		       { .type = OP_OVERLAY, .dest = "/d", .flags = OVERLAY_RO }));
 	/* Something else on the root later. */
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"), PLACE_OP(OP_TMPFS, "/")));
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"), PLACE_OP(OP_REMOUNT_RO, "/")));
