@@ -11,12 +11,18 @@
 #include <sys/vfs.h>
 
 /*
- * Something open that is good for nothing: it occupies a number below 3 so that nothing of ours
- * lands there, leads nowhere, and needs no file system.
+ * Something open that is good for nothing: it occupies a number so that nothing of ours lands
+ * there, leads nowhere, and needs no file system. Reading and writing it is EINVAL, see io_error().
  */
 static int open_placeholder(void)
 {
 	return epoll_create1(EPOLL_CLOEXEC);
+}
+
+/* A descriptor that was given up, or never open, is a placeholder: say what it means. */
+static int io_error(void)
+{
+	return errno == EINVAL ? -EBADF : -errno;
 }
 
 int fd_write_all(int fd, const void *data, size_t size)
@@ -29,7 +35,7 @@ int fd_write_all(int fd, const void *data, size_t size)
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
-			return -errno;
+			return io_error();
 		rest += written;
 		size -= (size_t)written;
 	}
@@ -57,7 +63,7 @@ int fd_read_all(int fd, size_t max, char **ret_data, size_t *ret_size)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return -errno;
+			return io_error();
 		if (got == 0)
 			break;
 		size += (size_t)got;
@@ -81,7 +87,7 @@ int fd_copy(int from, int to)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return -errno;
+			return io_error();
 		if (got == 0)
 			return 0;
 		r = fd_write_all(to, chunk, (size_t)got);
@@ -164,16 +170,14 @@ int fd_hold_stdio(void)
 
 void fd_release(int fd)
 {
-	if (fd > 2) {
-		(void)close(fd);
-		return;
-	}
-	if (fd >= 0) {
-		_close_ int placeholder = open_placeholder();
+	_close_ int placeholder = fd >= 0 ? open_placeholder() : -EBADF;
 
-		if (placeholder >= 0)
-			(void)dup3(placeholder, fd, O_CLOEXEC);
-	}
+	if (placeholder == fd) /* it was closed before */
+		placeholder = -EBADF;
+	else if (placeholder >= 0)
+		(void)dup3(placeholder, fd, O_CLOEXEC);
+	else
+		(void)close(fd);
 }
 
 bool fd_same_file(int first, int second)

@@ -43,10 +43,11 @@ must_check int fd_close_except(int *keep, size_t count);
 must_check int fd_hold_stdio(void);
 
 /**
- * fd_release - give up a descriptor that an option named
+ * fd_release - give up a descriptor that an option named, or hold the number of one that is not
+ * open
  *
- * Closes it; 0 to 2 are replaced by a close-on-exec placeholder instead, so that nothing we open
- * lands there.
+ * A close-on-exec placeholder takes its number, so that nothing we open lands where an option, or a
+ * second release, means something else. Reading or writing it by the functions here is -EBADF.
  */
 void fd_release(int fd);
 

@@ -12,20 +12,26 @@
 
 #include "base/util.h"
 
-/* Deep enough for the walk's paths and the copy buffers; only pages that are touched count. */
-#define STACK_SIZE ((size_t)512 * 1024)
+/*
+ * execvp(3) puts a copy of argv on the stack for scripts without "#!", so there must be room for
+ * the longest one. Only pages that are touched count. The lowest one is a guard: below it lies our
+ * memory.
+ */
+#define STACK_SIZE ((size_t)32 << 20)
+#define GUARD_SIZE ((size_t)64 << 10)
 
 pid_t process_clone_on_stack(int (*function)(void *), void *argument, int flags, int *ret_pidfd)
 {
 	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	pid_t pid;
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	pid_t pid = -1;
 	int saved;
 
 	if (stack == MAP_FAILED)
 		return -errno;
-	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | flags, argument,
-		    ret_pidfd);
+	if (mprotect(stack, GUARD_SIZE, PROT_NONE) == 0)
+		pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | flags, argument,
+			    ret_pidfd);
 	saved = errno;
 	(void)munmap(stack, STACK_SIZE);
 	return pid < 0 ? -saved : pid;

@@ -45,7 +45,7 @@ static int watch_supervisor(const struct enter *enter, struct cloche_error *err)
 	return 0;
 }
 
-/* Waits until @fd is readable or closed. The supervisor's death ends the wait by the signal. */
+/* Waits until @fd is readable or closed. The supervisor's death ends us, and so the wait. */
 static void wait_for_fd(int fd)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
@@ -54,6 +54,13 @@ static void wait_for_fd(int fd)
 	while (poll(&wait, 1, -1) < 0 && errno == EINTR)
 		;
 	ignore(read(fd, &byte, 1));
+}
+
+/* Nobody will ever write to a descriptor that was not open. */
+static void wait_for_option(const struct spec_fd *block)
+{
+	if (block->fd >= 0 && block->is_open)
+		wait_for_fd(block->fd);
 }
 
 /* In place, the flags of "/" will reach the host's /proc too: a mount of its own stays writable for
@@ -80,7 +87,7 @@ static void raise_fd_limit(struct enter *enter)
 	size_t needed = enter->plan->op_count + enter->plan->spec->layer_count + 64;
 	struct rlimit limit;
 
-	if (needed < 512 || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || needed < limit.rlim_cur ||
 	    limit.rlim_cur >= limit.rlim_max)
 		return;
 	enter->soft_fd_limit = limit.rlim_cur;
@@ -88,13 +95,18 @@ static void raise_fd_limit(struct enter *enter)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int set_ids_error(const struct plan *plan, int errnum, struct cloche_error *err)
+/* In a joined user namespace: what was not asked for stays as its map has it. */
+static int set_ids(const struct plan *plan, struct cloche_error *err)
 {
+	uid_t uid = plan->spec->uid.is_set ? plan->inner_uid : (uid_t)-1;
+	gid_t gid = plan->spec->gid.is_set ? plan->inner_gid : (gid_t)-1;
 	char number[12];
 	struct str_buf text = { .data = number, .size = sizeof(number) };
 
+	if (setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0)
+		return 0;
 	str_add_number(&text, plan->inner_uid);
-	return error_set(err, ERROR_SET_IDS, errnum, number);
+	return error_set(err, ERROR_SET_IDS, errno, number);
 }
 
 static int enter_ids(struct enter *enter, struct cloche_error *err)
@@ -104,14 +116,11 @@ static int enter_ids(struct enter *enter, struct cloche_error *err)
 
 	if (r < 0)
 		return r;
-	if (plan->spec->userns_block_fd.fd >= 0)
-		wait_for_fd(plan->spec->userns_block_fd.fd);
+	wait_for_option(&plan->spec->userns_block_fd);
 	if (plan->writes_id_maps)
 		r = userns_write_maps(enter, err);
-	if (r == 0 && plan->sets_ids &&
-	    (setresgid(plan->inner_gid, plan->inner_gid, plan->inner_gid) < 0 ||
-	     setresuid(plan->inner_uid, plan->inner_uid, plan->inner_uid) < 0))
-		r = set_ids_error(plan, errno, err);
+	if (r == 0 && plan->sets_ids)
+		r = set_ids(plan, err);
 	if (r == 0 && plan->max_userns >= 0)
 		r = userns_limit(enter, err);
 	return r;
@@ -153,7 +162,7 @@ static int switch_userns(const struct plan *plan, struct cloche_error *err)
 	if (userns2->fd < 0 || setns(userns2->fd, CLONE_NEWUSER) == 0)
 		return 0;
 	err->use = userns2->use;
-	return error_set(err, ERROR_JOIN_USERNS2, errno, NULL);
+	return error_set(err, ERROR_JOIN_USERNS2, userns2->is_open ? errno : EBADF, NULL);
 }
 
 static int set_up(struct enter *enter, struct cloche_error *err)
@@ -164,6 +173,9 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	r = watch_supervisor(enter, err); /* first: from here on our life depends on it */
 	if (r < 0)
 		return r;
+	/* Who reads them to their end must not have to wait for us. */
+	fd_release(plan->spec->info_fd.fd);
+	fd_release(plan->spec->json_status_fd.fd);
 	if (enter->go_fd >= 0)
 		wait_for_fd(enter->go_fd); /* the supervisor reports our namespaces while we are
 					      sure to live */
@@ -187,8 +199,7 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	err->stage = STAGE_EXEC;
-	if (plan->spec->block_fd.fd >= 0)
-		wait_for_fd(plan->spec->block_fd.fd);
+	wait_for_option(&plan->spec->block_fd);
 	return 0;
 }
 

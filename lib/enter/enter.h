@@ -60,12 +60,14 @@ struct enter {
 	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
 	struct sock_fprog *filters; /* seccomp programs in order */
 	size_t filter_count;
-	char *file;		  /* what to execute; a copy, as the next two are */
-	char **command;		  /* COMMAND's argv */
-	char *exec_label;	  /* NULL where there is none */
-	char **environment;	  /* the plan's, with pwd in its place */
-	char *pwd;		  /* room for "PWD=" and a path */
-	int *fd_list;		  /* room for the descriptors to keep open */
+	char *file;	    /* what to execute; a copy, as the next two are */
+	char **command;	    /* COMMAND's argv */
+	char *exec_label;   /* NULL where there is none */
+	char **environment; /* the plan's, with pwd in its place */
+	char *pwd;	    /* room for "PWD=" and a path */
+	int *fd_list;	    /* room for the descriptors that COMMAND keeps */
+	int *init_fds;	    /* descriptors that the init process keeps */
+	size_t init_fd_count;
 	struct enter_title title; /* overwritten in the init process */
 	rlim_t soft_fd_limit;	  /* to be restored before exec; 0: it was not raised */
 	mode_t umask;		  /* the caller's, restored before exec */

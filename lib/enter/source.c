@@ -232,27 +232,38 @@ static int open_without_magic(const char *path)
 	return errno == ENOSYS || errno == EPERM ? walk_without_magic(path) : -errno;
 }
 
+/* The descriptor @fd has no path: it is none of a file, or an earlier option used it up. */
+static int pathless_error(int fd, const char *path, bool was_open, struct cloche_error *err)
+{
+	char number[12];
+	struct str_buf text = { .data = number, .size = sizeof(number) };
+
+	str_add_number(&text, (uint64_t)fd);
+	if (!was_open)
+		return error_set(err, ERROR_FD_NOT_OPEN, EBADF, number);
+	if (strcmp(path, "anon_inode:[eventpoll]") == 0) /* fd_release() */
+		return error_set(err, ERROR_FD_GIVEN_UP, EBADF, number);
+	return error_set(err, ERROR_SOURCE_FD, ENOENT, number);
+}
+
 /*
  * Opens the file that the descriptor @fd refers to by its path, in this mount namespace, and makes
  * sure that it is the same file. O_PATH fd or -errno with @err filled.
  */
-static int reopen_fd(const struct enter *enter, int fd, struct cloche_error *err)
+cold_path static int reopen_fd(const struct enter *enter, int fd, bool was_open,
+			       struct cloche_error *err)
 {
-	char path[PATH_MAX], number[12];
-	struct str_buf text = { .data = number, .size = sizeof(number) };
 	_close_ int reopened = -EBADF;
+	char path[PATH_MAX];
 
-	str_add_number(&text, (uint64_t)fd);
-	if (fcntl(fd, F_GETFD) < 0)
-		return error_set(err, ERROR_FD_NOT_OPEN, 0, number);
 	path_of(enter, fd, path);
 	if (path[0] != '/')
-		return error_set(err, ERROR_SOURCE_FD, ENOENT, number);
+		return pathless_error(fd, path, was_open, err);
 	reopened = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (reopened < 0)
 		return error_set(err, ERROR_SOURCE, errno, path);
 	if (!fd_same_file(fd, reopened))
-		return error_set_detail(err, ERROR_SOURCE_RACE, 0, path, number);
+		return error_set(err, ERROR_SOURCE_RACE, 0, path);
 	return take_fd(&reopened);
 }
 
@@ -269,7 +280,7 @@ cold_path static int open_tree_through_fd(const struct enter *enter, const char 
 
 	if (foreign < 0)
 		return error_set(err, ERROR_SOURCE, errno, path);
-	fd = reopen_fd(enter, foreign, err);
+	fd = reopen_fd(enter, foreign, true, err);
 	if (fd < 0)
 		return fd;
 	tree = open_tree(fd, "",
@@ -332,7 +343,7 @@ static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree,
 cold_path static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree,
 				  struct cloche_error *err)
 {
-	_close_ int fd = reopen_fd(enter, op->fd, err);
+	_close_ int fd = reopen_fd(enter, op->fd, !(op->flags & BIND_NOT_OPEN), err);
 	_close_ int tree = -EBADF;
 	char path[PATH_MAX];
 	int r;

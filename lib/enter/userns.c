@@ -30,33 +30,40 @@ static int write_map(int proc_fd, const char *name, uint32_t inner, uint32_t out
 	return fd_write_file(proc_fd, name, line);
 }
 
-static int write_own_maps(int proc_fd, const struct plan *plan, bool inner,
-			  struct cloche_error *err)
+/* One id each, which may have another name inside. */
+struct id_map {
+	uid_t inner_uid, outer_uid;
+	gid_t inner_gid, outer_gid;
+};
+
+static int write_own_maps(int proc_fd, const struct id_map *map, struct cloche_error *err)
 {
-	uid_t outer_uid = inner ? plan->inner_uid : plan->outer_uid;
-	gid_t outer_gid = inner ? plan->inner_gid : plan->outer_gid;
 	int r;
 
 	/* gid_map needs setgroups denied first; each file takes one write. */
 	r = fd_write_file(proc_fd, "self/setgroups", "deny\n");
 	if (r < 0)
 		return error_set(err, ERROR_UID_MAP, -r, "/proc/self/setgroups");
-	r = write_map(proc_fd, "self/gid_map", plan->inner_gid, outer_gid);
+	r = write_map(proc_fd, "self/gid_map", map->inner_gid, map->outer_gid);
 	if (r < 0)
 		return error_set(err, ERROR_UID_MAP, -r, "/proc/self/gid_map");
-	r = write_map(proc_fd, "self/uid_map", plan->inner_uid, outer_uid);
-	if (r == -EPERM && outer_uid == 0)
+	r = write_map(proc_fd, "self/uid_map", map->inner_uid, map->outer_uid);
+	if (r == -EPERM && map->outer_uid == 0)
 		error_set_hint(err, HINT_NO_SETFCAP);
 	return r < 0 ? error_set(err, ERROR_UID_MAP, -r, "/proc/self/uid_map") : 0;
 }
 
 int userns_write_maps(const struct enter *enter, struct cloche_error *err)
 {
+	const struct plan *plan = enter->plan;
+	const struct id_map map = { plan->inner_uid, plan->outer_uid, plan->inner_gid,
+				    plan->outer_gid };
+
 	/* A program file that its user cannot read makes us non-dumpable, and the map files root's.
 	 */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return error_set(err, ERROR_UID_MAP, errno, "/proc/self/uid_map");
-	return write_own_maps(enter->mounts.host_proc_fd, enter->plan, false, err);
+	return write_own_maps(enter->mounts.host_proc_fd, &map, err);
 }
 
 /*
@@ -85,11 +92,13 @@ int userns_limit(const struct enter *enter, struct cloche_error *err)
 
 int userns_enter_inner(const struct enter *enter, struct cloche_error *err)
 {
+	/* Whatever ids we have by now: with --userns-block-fd the caller chose them. */
+	const struct id_map map = { geteuid(), geteuid(), getegid(), getegid() };
 	int flags = CLONE_NEWUSER | (enter->plan->inner_mountns ? CLONE_NEWNS : 0);
 
 	if (unshare(flags) < 0)
 		return error_set(err, ERROR_INNER_USERNS, errno, NULL);
-	return write_own_maps(enter->mounts.host_proc_fd, enter->plan, true, err);
+	return write_own_maps(enter->mounts.host_proc_fd, &map, err);
 }
 
 int userns_assert_disabled(struct cloche_error *err)

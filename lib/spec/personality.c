@@ -36,6 +36,7 @@ static const struct personality personalities[] = {
 		.isolates_caps = true,
 		.protects_proc = true,
 		.refuses_magic_links = true,
+		.checks_fds = true,
 		.ends_together = true,
 		.private_mounts = true,
 		.root_size = 64 * MIB,

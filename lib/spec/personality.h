@@ -19,6 +19,7 @@ struct personality {
 				told otherwise */
 	bool creates_dest;   /* missing destinations below a host bind are created on the host */
 	bool inherits_fds;   /* descriptors from 3 on reach COMMAND */
+	bool checks_fds;     /* a descriptor that an option names must be open */
 	bool inherits_env;
 	bool new_session_without_tty; /* setsid() when stdin is no terminal */
 	bool denies_userns;	      /* COMMAND may not create user namespaces */

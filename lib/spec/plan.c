@@ -264,6 +264,14 @@ static bool covers(const char *outer, const char *inner)
 	       (inner[length] == '/' || inner[length] == '\0');
 }
 
+/* Nothing is lost: @op changes something, or makes the very place that @hider takes. */
+static bool makes_place(const struct fs_op *op, const struct fs_op *hider)
+{
+	if (op->type == OP_REMOUNT_RO || op->type == OP_CHMOD)
+		return true;
+	return (op->type == OP_DIR || op->type == OP_FILE) && strcmp(op->dest, hider->dest) == 0;
+}
+
 #define MAX_OPS_COMPARED 256 /* of a list so long that a person wrote it, not a program */
 
 int plan_hidden_op(const struct plan *plan, size_t *ret_hider)
@@ -273,12 +281,12 @@ int plan_hidden_op(const struct plan *plan, size_t *ret_hider)
 	for (size_t later = 1; later < plan->op_count; later++) {
 		const struct fs_op *hider = &plan->ops[later];
 
-		if (hider->type > OP_MQUEUE)
+		if (hider->type > OP_MQUEUE || (hider->type == OP_BIND && hider->flags & BIND_TRY))
 			continue;
 		for (size_t earlier = 0; earlier < later; earlier++) {
 			const struct fs_op *op = &plan->ops[earlier];
 
-			if (op->use >= 0 && op->type != OP_REMOUNT_RO && op->type != OP_CHMOD &&
+			if (op->use >= 0 && !makes_place(op, hider) &&
 			    covers(hider->dest, op->dest)) {
 				*ret_hider = later;
 				return (int)earlier;

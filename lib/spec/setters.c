@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "spec/parser.h"
 
@@ -41,7 +42,24 @@ static int note_repeat(struct parser *parser, int use, bool repeated, struct clo
 	return 0;
 }
 
-/* COMMAND never receives a descriptor that an option named. */
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int not_open(int fd, struct cloche_error *err)
+{
+	char number[12];
+	struct str_buf text = { .data = number, .size = sizeof(number) };
+
+	str_add_number(&text, (uint64_t)fd);
+	return error_set(err, ERROR_FD_NOT_OPEN, EBADF, number);
+}
+
+/*
+ * COMMAND never receives a descriptor that an option named. Bubblewrap notices only when it uses
+ * one that is not open: until then nothing of ours may get that number.
+ */
 static int consume_fd(struct parser *parser, int fd, struct cloche_error *err)
 {
 	int *consumed = spec_add(&parser->spec->consumed_fds, &parser->spec->consumed_fd_count,
@@ -50,6 +68,11 @@ static int consume_fd(struct parser *parser, int fd, struct cloche_error *err)
 	if (!consumed)
 		return no_memory(err);
 	*consumed = fd;
+	if (is_open(fd))
+		return 0;
+	if (parser->spec->personality->checks_fds)
+		return not_open(fd, err);
+	fd_release(fd);
 	return 0;
 }
 
@@ -153,12 +176,12 @@ static int set_fd(struct parser *parser, int use, long param, struct cloche_erro
 {
 	struct spec_fd *field = (struct spec_fd *)((char *)parser->spec + param);
 	bool repeated = field->fd >= 0;
-	int fd = first_number(parser, use);
+	int fd = first_number(parser, use), r;
 
 	if (field == &parser->spec->seccomp_fd && parser->spec->add_seccomp_count)
 		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "seccomp",
 					"add-seccomp-fd");
-	*field = (struct spec_fd){ .fd = fd, .use = use };
+	*field = (struct spec_fd){ .fd = fd, .use = use, .is_open = is_open(fd) };
 	if (field == &parser->spec->sync_fd) { /* all of them stay open */
 		int *kept = spec_add(&parser->spec->sync_fds, &parser->spec->sync_fd_count,
 				     sizeof(int));
@@ -168,9 +191,8 @@ static int set_fd(struct parser *parser, int use, long param, struct cloche_erro
 		*kept = fd;
 		repeated = false;
 	}
-	if (consume_fd(parser, fd, err) < 0)
-		return -ENOMEM;
-	return note_repeat(parser, use, repeated, err);
+	r = consume_fd(parser, fd, err);
+	return r < 0 ? r : note_repeat(parser, use, repeated, err);
 }
 
 static int set_add_seccomp(struct parser *parser, int use, long param, struct cloche_error *err)
@@ -266,7 +288,7 @@ static int set_bind_fd(struct parser *parser, int use, long param, struct cloche
 		return no_memory(err);
 	op->fd = first_number(parser, use);
 	op->dest = arg_of(parser, use, 1);
-	op->flags = (int)param;
+	op->flags = (int)param | (is_open(op->fd) ? 0 : BIND_NOT_OPEN);
 	return consume_fd(parser, op->fd, err);
 }
 
@@ -428,15 +450,12 @@ static int set_propagation(struct parser *parser, int use, long param, struct cl
 static int set_keep_fd(struct parser *parser, int use, long param, struct cloche_error *err)
 {
 	int *kept = spec_add(&parser->spec->keep_fds, &parser->spec->keep_fd_count, sizeof(int));
-	char text[12];
-	struct str_buf buf = { .data = text, .size = sizeof(text) };
 
 	(void)param;
 	if (!kept)
 		return no_memory(err);
 	*kept = first_number(parser, use);
-	str_add_number(&buf, (uint64_t)*kept);
-	return fcntl(*kept, F_GETFD) < 0 ? error_set(err, ERROR_FD_NOT_OPEN, 0, text) : 0;
+	return is_open(*kept) ? 0 : not_open(*kept, err);
 }
 
 static int set_lock_file(struct parser *parser, int use, long param, struct cloche_error *err)

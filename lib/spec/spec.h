@@ -41,8 +41,9 @@ enum fs_op_type {
 
 enum bind_flag {
 	BIND_RO = 1 << 0,
-	BIND_DEV = 1 << 1, /* device nodes work */
-	BIND_TRY = 1 << 2  /* a missing source is no error */
+	BIND_DEV = 1 << 1,     /* device nodes work */
+	BIND_TRY = 1 << 2,     /* a missing source is no error */
+	BIND_NOT_OPEN = 1 << 3 /* the descriptor was not open when the option was read */
 };
 
 enum overlay_kind {
@@ -132,6 +133,7 @@ enum propagation {
 struct spec_fd {
 	int fd; /* -1: not given */
 	int use;
+	bool is_open; /* when the option was read */
 };
 
 struct spec_id {

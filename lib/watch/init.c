@@ -14,18 +14,24 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "base/num.h"
 #include "base/process.h"
 #include "base/str.h"
 
 #define INIT_TITLE "cloche-init"
 
+/* What the init process keeps open, besides 0 to 2. */
+static void keep_open(struct enter *enter, int fd)
+{
+	enter->init_fds[enter->init_fd_count++] = fd;
+}
+
 /* Takes shared locks that last as long as this process. */
-static int take_locks(const struct enter *enter, struct cloche_error *err)
+static int take_locks(struct enter *enter, struct cloche_error *err)
 {
 	const struct spec *spec = enter->plan->spec;
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
@@ -40,22 +46,20 @@ static int take_locks(const struct enter *enter, struct cloche_error *err)
 			return error_set(err, ERROR_LOCK_OPEN, -fd, file->path);
 		if (fcntl(fd, F_SETLK, &lock) < 0)
 			return error_set(err, ERROR_LOCK, errno, file->path);
-		enter->fd_list[spec->sync_fd_count + 1 + i] =
-			fd; /* stays open: closing it drops the lock */
+		keep_open(enter, fd); /* closing it would drop the lock */
 	}
 	err->use = -1;
 	return 0;
 }
 
-/* Leaves open what has to last: locks, --sync-fd, the status pipe, 0 to 2. */
-static int close_fds(const struct enter *enter)
+static int close_fds(struct enter *enter)
 {
 	const struct spec *spec = enter->plan->spec;
 
 	for (size_t i = 0; i < spec->sync_fd_count; i++)
-		enter->fd_list[i] = spec->sync_fds[i];
-	enter->fd_list[spec->sync_fd_count] = enter->status_fd;
-	return fd_close_except(enter->fd_list, spec->sync_fd_count + 1 + spec->lock_file_count);
+		keep_open(enter, spec->sync_fds[i]);
+	keep_open(enter, enter->status_fd);
+	return fd_close_except(enter->init_fds, enter->init_fd_count);
 }
 
 /*
@@ -141,30 +145,64 @@ static void wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor
 }
 
 /*
- * Without a pid namespace the kernel does not end what COMMAND left behind. As subreaper we are the
- * parent of all of it: kill children until there are none.
+ * Without a pid namespace of our own the kernel does not end what COMMAND left behind. As subreaper
+ * we are the parent of all of it, and procfs lists our children. They are named by its directories,
+ * whose numbers need not be those of our pid namespace.
  */
-static void kill_leftovers(int children_fd)
+struct family {
+	int proc_fd;	 /* -1: a pid namespace of our own does it */
+	int children_fd; /* /proc/.../children of this process */
+};
+
+static int open_family(struct enter *enter, struct family *ret_family, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+
+	*ret_family = (struct family){ -EBADF, -EBADF };
+	if (plan->init_is_pid_1 || !plan->ends_together)
+		return 0;
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	ret_family->proc_fd = enter->mounts.host_proc_fd;
+	ret_family->children_fd =
+		openat(ret_family->proc_fd, "thread-self/children", O_RDONLY | O_CLOEXEC);
+	if (ret_family->children_fd < 0)
+		return error_set(err, ERROR_OPEN_PROC, errno, "thread-self/children");
+	keep_open(enter, ret_family->proc_fd);
+	keep_open(enter, ret_family->children_fd);
+	return 0;
+}
+
+/* The directory of a process is as good as its pidfd, pidfd_send_signal(2). */
+static void kill_child(int proc_fd, const char *pid)
+{
+	_close_ int fd = openat(proc_fd, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
+}
+
+/* Kills children until there are none; each round reaps at least one. */
+static void kill_leftovers(const struct family *family)
 {
 	char list[4096];
 	ssize_t got;
 
-	while (children_fd >= 0 && (got = pread(children_fd, list, sizeof(list) - 1, 0)) > 0) {
+	while (family->proc_fd >= 0 &&
+	       (got = pread(family->children_fd, list, sizeof(list) - 1, 0)) > 0) {
 		char *rest = list;
+		siginfo_t info;
 
 		list[got] = '\0';
-		for (char *word; (word = strsep(&rest, " "));) {
-			uint64_t pid;
-
-			if (rest && num_parse(word, INT32_MAX, &pid) == 0)
-				(void)kill((pid_t)pid, SIGKILL);
-		}
-		(void)waitid(P_ALL, 0, NULL, WEXITED);
+		for (char *pid; (pid = strsep(&rest, " "));)
+			if (rest) /* the last word may be cut: it comes again */
+				kill_child(family->proc_fd, pid);
+		if (waitid(P_ALL, 0, &info, WEXITED) < 0 && errno == ECHILD)
+			return;
 	}
 }
 
 static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, pid_t command,
-				int children_fd)
+				const struct family *family)
 {
 	pid_t supervisor = enter->plan->init_is_pid_1 ? 0 : getppid();
 	bool trimmed = false;
@@ -174,7 +212,7 @@ static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, 
 	while (!reap(command, &status))
 		wait_for_signal(set, command, supervisor, &trimmed);
 	if (enter->plan->ends_together) {
-		kill_leftovers(children_fd);
+		kill_leftovers(family);
 		_exit(status);
 	}
 	/* As bubblewrap: the supervisor may go, the rest goes on. */
@@ -185,43 +223,32 @@ static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, 
 	_exit(status);
 }
 
-static _Noreturn void start_command(struct enter *enter)
+static _Noreturn void start_command(struct enter *enter, pid_t init)
 {
 	struct cloche_error err = ERROR_INIT;
 
 	if (enter->plan->die_with_parent || enter->plan->ends_together)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != init) /* it died before that took effect */
+		_exit(enter->plan->personality->status_setup);
 	(void)workload_run(enter, &err);
 	child_fail(enter, &err);
 }
 
-/* Where /proc/.../children of this process is needed later: only without a pid namespace. */
-static int open_children(const struct enter *enter)
-{
-	const struct plan *plan = enter->plan;
-
-	if (plan->init_is_pid_1 || !plan->ends_together)
-		return -1;
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	return openat(enter->mounts.host_proc_fd, "thread-self/children", O_RDONLY | O_CLOEXEC);
-}
-
 void init_main(struct enter *enter)
 {
-	const struct spec *spec = enter->plan->spec;
 	struct cloche_error err = ERROR_INIT;
-	int children_fd;
+	pid_t init = getpid(), command;
+	struct family family;
 	sigset_t set;
-	pid_t command;
 
 	err.stage = STAGE_EXEC;
 	if (enter->plan->new_session && setsid() < 0) {
 		(void)error_set(&err, ERROR_SESSION, errno, NULL);
 		child_fail(enter, &err);
 	}
-	if (take_locks(enter, &err) < 0)
+	if (take_locks(enter, &err) < 0 || open_family(enter, &family, &err) < 0)
 		child_fail(enter, &err);
-	children_fd = open_children(enter);
 	block_signals(&set);
 	overwrite_arguments(enter); /* before COMMAND can look */
 	/*
@@ -235,14 +262,14 @@ void init_main(struct enter *enter)
 		child_fail(enter, &err);
 	}
 	if (command == 0)
-		start_command(enter);
+		start_command(enter, init);
 	/* Bubblewrap's supervisor may die without the sandbox; ours may not. */
 	if (!enter->plan->ends_together && !enter->plan->die_with_parent)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (caps_guard(enter->plan, &err) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		child_fail(enter, &err);
-	enter->fd_list[spec->sync_fd_count + 1 + spec->lock_file_count] = children_fd;
+	(void)signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when we tell it the status */
 	if (close_fds(enter) < 0)
 		_exit(enter->plan->personality->status_setup);
-	supervise(enter, &set, command, children_fd);
+	supervise(enter, &set, command, &family);
 }

@@ -159,9 +159,9 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 		r = prepare_filters(enter, err);
 	if (r < 0)
 		return r;
-	enter->fd_list =
-		new_fds(spec->sync_fd_count + spec->lock_file_count + spec->keep_fd_count + 4);
-	return enter->fd_list ? 0 : no_memory(err);
+	enter->fd_list = new_fds(spec->keep_fd_count + 1);
+	enter->init_fds = new_fds(spec->sync_fd_count + spec->lock_file_count + 3);
+	return enter->fd_list && enter->init_fds ? 0 : no_memory(err);
 }
 
 void prepare_free(struct enter *enter)
@@ -177,6 +177,7 @@ void prepare_free(struct enter *enter)
 	free(enter->filters);
 	free(enter->pwd);
 	free(enter->fd_list);
+	free(enter->init_fds);
 	free(enter->mounts.trees);
 	free(enter->mounts.upper_fds);
 	free(enter->mounts.work_fds);

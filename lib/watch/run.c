@@ -108,21 +108,33 @@ static int watch_signals(struct run *run, struct cloche_error *err)
 	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
 }
 
+/* setns(2); a number that was never open must not be told as a namespace of the wrong kind. */
+static int join(const struct spec_fd *namespace, int type)
+{
+	if (!namespace->is_open)
+		return -EBADF;
+	return setns(namespace->fd, type) < 0 ? -errno : 0;
+}
+
 static int join_namespaces(const struct plan *plan, struct cloche_error *err)
 {
 	const struct spec_fd *user = &plan->spec->userns_fd, *pid = &plan->spec->pidns_fd;
+	int r = 0;
 
 	/* The user namespace first: it gives the capability that the other one needs. */
-	if (user->fd >= 0 && setns(user->fd, CLONE_NEWUSER) < 0) {
+	if (user->fd >= 0)
+		r = join(user, CLONE_NEWUSER);
+	if (r < 0) {
 		err->use = user->use;
-		return errno == EINVAL ? error_set(err, ERROR_JOIN_USERNS_FOREIGN, 0, NULL)
-				       : error_set(err, ERROR_JOIN_USERNS, errno, NULL);
+		return r == -EINVAL ? error_set(err, ERROR_JOIN_USERNS_FOREIGN, 0, NULL)
+				    : error_set(err, ERROR_JOIN_USERNS, -r, NULL);
 	}
-	if (pid->fd >= 0 && setns(pid->fd, CLONE_NEWPID) < 0) {
-		err->use = pid->use;
-		return error_set(err, ERROR_JOIN_PIDNS, errno, NULL);
-	}
-	return 0;
+	if (pid->fd >= 0)
+		r = join(pid, CLONE_NEWPID);
+	if (r == 0)
+		return 0;
+	err->use = pid->use;
+	return error_set(err, ERROR_JOIN_PIDNS, -r, NULL);
 }
 
 static int clone_error(const struct plan *plan, int errnum, struct cloche_error *err)
@@ -242,6 +254,8 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 		pid = clone_child(&start, 0);
 	if (pid < 0)
 		return clone_error(run->plan, -pid, err);
+	/* Whoever reads our JSON may have gone; COMMAND, already made, keeps the default. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (run->go_fd < 0)
 		return 0;
 	r = status_started(run->plan, pid, err);
@@ -282,7 +296,7 @@ static int read_error(struct run *run, struct cloche_error *err)
 		*err = record;
 		return record.errnum > 0 ? -record.errnum : -EINVAL;
 	}
-	run->executed = true;
+	run->executed = !run->interrupted; /* our own kill ends the pipe as well */
 	return 0;
 }
 
