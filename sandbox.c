@@ -164,6 +164,8 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);
+	if (spec->action == ACTION_RUN)
+		return r; /* main() ends at once */
 	plan_free(&plan);
 	facts_free(&facts);
 	return r;
@@ -211,6 +213,13 @@ int main(int argc, char **argv)
 			report_message(&spec, &err, REPORT_ERROR);
 		status = setup_status(spec.personality, &err);
 	}
+	/*
+	 * The end of a start is waited for. Giving memory back, and the C library's exit, write to
+	 * a dozen pages that pid 1 may still share, and each costs a copy; nothing was written
+	 * through stdio (measured: 1 % of a start).
+	 */
+	if (spec.action == ACTION_RUN)
+		_exit(status);
 	spec_free(&spec);
 	if (fflush(stdout) != 0 && status == 0)
 		status = spec.personality->status_setup;

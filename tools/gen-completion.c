@@ -115,7 +115,7 @@ void write_fish(FILE *out)
 	fputs("function __cloche_options\n\tprintf '%s\\t%s\\n'", out);
 	for (size_t i = 0; i < count; i++) {
 		fprintf(out, " \\\n\t\t--%s '", rows[i].name);
-		write_quoted(out, rows[i].help, "\\");
+		write_quoted(out, option_text(&rows[i])->help, "\\");
 		fputc('\'', out);
 	}
 	fputs("\nend\n\nfunction __cloche_capabilities\n\tprintf '%s\\n' ", out);
@@ -187,7 +187,7 @@ void write_zsh(FILE *out)
 			row->is_optional      ? "=-"
 			: row->arg_count == 1 ? "="
 					      : "");
-		write_quoted(out, row->help, "\\:[]");
+		write_quoted(out, option_text(row)->help, "\\:[]");
 		fputc(']', out);
 		for (int j = 0; j < row->arg_count; j++)
 			write_zsh_argument(out, row, j);

@@ -19,9 +19,14 @@ struct form {
 };
 
 static const struct form forms[] = {
-	{"help", write_help},		{"scdoc", write_scdoc},	  {"introspect", write_introspect},
-	{"bash", write_bash},		{"zsh", write_zsh},	  {"fish", write_fish},
-	{"fuzz-dict", write_fuzz_dict}, {"header", write_header},
+	{ "help", write_help },
+	{ "scdoc", write_scdoc },
+	{ "introspect", write_introspect },
+	{ "bash", write_bash },
+	{ "zsh", write_zsh },
+	{ "fish", write_fish },
+	{ "fuzz-dict", write_fuzz_dict },
+	{ "header", write_header },
 };
 
 const char *kind_name(enum option_kind kind)

@@ -58,7 +58,7 @@ static void write_help_row(FILE *out, const struct option_row *row)
 		fprintf(out, "\n%*s", HELP_COLUMN, "");
 	else
 		fprintf(out, "%*s", HELP_COLUMN - column, "");
-	write_wrapped(out, row->help, HELP_COLUMN);
+	write_wrapped(out, option_text(row)->help, HELP_COLUMN);
 }
 
 void write_help(FILE *out)
@@ -128,8 +128,8 @@ void write_scdoc(FILE *out)
 			fprintf(out, "\n*--%s*", rows[i].name);
 			write_usage(out, &rows[i], "_", "_");
 			fputs("\n\t", out);
-			write_man_text(out, rows[i].man);
-			if (strncmp(rows[i].since, "bwrap ", 6) != 0)
+			write_man_text(out, option_text(&rows[i])->man);
+			if (strncmp(option_text(&rows[i])->since, "bwrap ", 6) != 0)
 				fputs(" Not in bubblewrap.", out);
 			fputc('\n', out);
 		}
@@ -171,7 +171,7 @@ static void write_json_row(FILE *out, const struct option_row *row)
 	fputs(",\"group\":", out);
 	write_json_string(out, option_group_title(row->group));
 	fputs(",\"since\":", out);
-	write_json_string(out, row->since);
+	write_json_string(out, option_text(row)->since);
 	fputs(",\"args\":[", out);
 	for (int i = 0; i < row->arg_count; i++) {
 		fprintf(out, "%s{\"kind\":\"%s\",\"meta\":", i > 0 ? "," : "",
@@ -180,9 +180,9 @@ static void write_json_row(FILE *out, const struct option_row *row)
 		fputc('}', out);
 	}
 	fprintf(out, "],\"optional\":%s,\"help\":", row->is_optional ? "true" : "false");
-	write_json_string(out, row->help);
+	write_json_string(out, option_text(row)->help);
 	fputs(",\"man\":", out);
-	write_json_plain(out, row->man);
+	write_json_plain(out, option_text(row)->man);
 	fputc('}', out);
 }
 

@@ -172,6 +172,8 @@ void fd_release(int fd)
 {
 	_close_ int placeholder = fd >= 0 ? open_placeholder() : -EBADF;
 
+	if (fd < 0)
+		return;
 	if (placeholder == fd) /* it was closed before */
 		placeholder = -EBADF;
 	else if (placeholder >= 0)

@@ -42,17 +42,24 @@ enum option_kind {
 
 #define OPTION_MAX_ARGS 3
 
-/* The part of a row that generators and the parser share. */
+/*
+ * The part of a row that the parser needs. No pointers: each would be relocated at every start (the
+ * texts of all rows would cost four pages).
+ */
 struct option_row {
-	const char *name; /* without dashes */
+	char name[28]; /* without dashes */
 	enum option_group group;
-	const char *since;
 	int arg_count;	 /* 0 to OPTION_MAX_ARGS */
 	int is_optional; /* the one argument may be left out, and is given only as --name=VALUE */
 	struct {
 		enum option_kind kind;
-		const char *meta;
+		char meta[16];
 	} arg[OPTION_MAX_ARGS];
+};
+
+/* The part for people, which only generators and tests link (texts.c). */
+struct option_text {
+	const char *since;
 	const char *help;
 	const char *man;
 };
@@ -62,7 +69,7 @@ struct option_row {
 	0, 0,                                                                                      \
 	{                                                                                          \
 		{                                                                                  \
-			KIND_NONE, NULL                                                            \
+			KIND_NONE, ""                                                              \
 		}                                                                                  \
 	}
 #define OPTIONAL(kind, meta)                                                                       \
@@ -101,3 +108,6 @@ const struct option_row *option_rows(size_t *ret_count);
 
 /** option_group_title - heading of @group in --help and the manual page, a static string */
 const char *option_group_title(enum option_group group);
+
+/** option_text - the texts of @row, which must be one of option_rows() */
+const struct option_text *option_text(const struct option_row *row);

@@ -5,6 +5,7 @@
 #include "spec/personality.h"
 
 #include <linux/sched.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -14,14 +15,39 @@
 	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |               \
 	 CLONE_NEWCGROUP)
 
-static const char *const messages_bwrap[ERROR_CODE_COUNT] = {
-#define MESSAGE(code, bwrap, cloche) [ERROR_##code] = bwrap,
+/* Texts with offsets instead of pointers: nothing to relocate at every start. */
+static const struct texts_bwrap {
+	char none[1];
+#define MESSAGE(code, bwrap, cloche) char code[sizeof(bwrap)];
+#include "base/messages.def"
+#undef MESSAGE
+} texts_bwrap = {
+	"",
+#define MESSAGE(code, bwrap, cloche) bwrap,
 #include "base/messages.def"
 #undef MESSAGE
 };
 
-static const char *const messages_cloche[ERROR_CODE_COUNT] = {
-#define MESSAGE(code, bwrap, cloche) [ERROR_##code] = cloche,
+static const uint16_t offsets_bwrap[ERROR_CODE_COUNT] = {
+#define MESSAGE(code, bwrap, cloche) [ERROR_##code] = offsetof(struct texts_bwrap, code),
+#include "base/messages.def"
+#undef MESSAGE
+};
+
+static const struct texts_cloche {
+	char none[1];
+#define MESSAGE(code, bwrap, cloche) char code[sizeof(cloche)];
+#include "base/messages.def"
+#undef MESSAGE
+} texts_cloche = {
+	"",
+#define MESSAGE(code, bwrap, cloche) cloche,
+#include "base/messages.def"
+#undef MESSAGE
+};
+
+static const uint16_t offsets_cloche[ERROR_CODE_COUNT] = {
+#define MESSAGE(code, bwrap, cloche) [ERROR_##code] = offsetof(struct texts_cloche, code),
 #include "base/messages.def"
 #undef MESSAGE
 };
@@ -48,7 +74,8 @@ static const struct personality personalities[] = {
 		.status_setup = 125,
 		.status_not_executable = 126,
 		.status_not_found = 127,
-		.messages = messages_cloche,
+		.texts = (const char *)&texts_cloche,
+		.offsets = offsets_cloche,
 	},
 	{
 		.name = "bwrap",
@@ -60,7 +87,8 @@ static const struct personality personalities[] = {
 		.status_setup = 1,
 		.status_not_executable = 1,
 		.status_not_found = 1,
-		.messages = messages_bwrap,
+		.texts = (const char *)&texts_bwrap,
+		.offsets = offsets_bwrap,
 	},
 };
 
@@ -92,4 +120,9 @@ const struct personality *personality_for_program(const char *name)
 	if (ends_in_bwrap(name))
 		return personality_find("bwrap");
 	return str_starts(name, "cloche") ? personality_find("cloche") : NULL;
+}
+
+const char *personality_message(const struct personality *personality, enum error_code code)
+{
+	return personality->texts + personality->offsets[code];
 }

@@ -36,7 +36,8 @@ struct personality {
 	mode_t parent_perms;  /* whom directories made on the way to a mount point let through: 0755
 				 or 0 */
 	int status_setup, status_not_executable, status_not_found; /* exit statuses of our own */
-	const char *const *messages;				   /* indexed by enum error_code */
+	const char *texts;	 /* of messages.def, one behind the other */
+	const uint16_t *offsets; /* into texts, by enum error_code */
 };
 
 /** personality_find - by name: "cloche" or "bwrap"; NULL for another */
@@ -44,3 +45,7 @@ const struct personality *personality_find(const char *name);
 
 /** personality_for_program - by a program's name or path: *bwrap or cloche*; NULL for any other */
 const struct personality *personality_for_program(const char *name);
+
+/** personality_message - the text for @code, with {path} and {detail} as error_format() takes them
+ */
+const char *personality_message(const struct personality *personality, enum error_code code);

@@ -65,8 +65,8 @@ void report_message(const struct spec *spec, const struct cloche_error *err,
 	}
 	if (!as_bwrap && level == REPORT_WARNING)
 		str_add(&out, "warning: ");
-	str_add(&out,
-		error_format(err, spec->personality->messages[err->code], text, sizeof(text)));
+	str_add(&out, error_format(err, personality_message(spec->personality, err->code), text,
+				   sizeof(text)));
 	str_add_char(&out, '\n');
 	if (err->hint && (!as_bwrap || spec_flag(spec, FLAG_VERBOSE))) {
 		add_prefix(spec, level, &out);
@@ -109,8 +109,8 @@ void report_json(const struct spec *spec, const struct cloche_error *err, struct
 		str_add_number(buf, (uint64_t)err->use);
 	}
 	jsonw_key(buf, "message");
-	jsonw_string(buf,
-		     error_format(err, spec->personality->messages[err->code], text, sizeof(text)));
+	jsonw_string(buf, error_format(err, personality_message(spec->personality, err->code), text,
+				       sizeof(text)));
 	if (err->path[0]) {
 		jsonw_key(buf, "path");
 		jsonw_string(buf, err->path);

@@ -387,9 +387,9 @@ static int follow(struct run *run, struct cloche_error *err)
 		pass_signal(run);
 	if (fds[0].revents)
 		r = read_error(run, err); /* before the end: a record says more than a status */
-	if (r == 0 && fds[1].revents && !fds[0].revents)
+	if (r == 0 && fds[1].revents)
 		read_status(run);
-	if (r == 0 && !run->ended && fds[2].revents && !fds[0].revents)
+	if (r == 0 && !run->ended && fds[2].revents)
 		r = read_end(run, err);
 	return r;
 }
@@ -463,7 +463,8 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	r = prepare_enter(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
-	prepare_free(&enter);
+	if (r < 0)
+		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 	if (r < 0) {
 		diagnose(plan, err);
 		status_failed(plan->spec, err);

@@ -53,8 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	code = (enum error_code)(data[0] % (ERROR_CODE_COUNT - 1) + 1);
 	require(error_set_detail(&err, code, data[1] % 140, path, detail) < 0);
 	require(strncmp(err.path, path, sizeof(err.path) - 1) == 0);
-	check_format(&err, personality_find("bwrap")->messages[code], data[1] + 1u);
-	check_format(&err, personality_find("cloche")->messages[code], 4096);
+	check_format(&err, personality_message(personality_find("bwrap"), code), data[1] + 1u);
+	check_format(&err, personality_message(personality_find("cloche"), code), 4096);
 	check_json(path);
 	check_json(detail);
 	free(path);

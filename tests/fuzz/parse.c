@@ -23,7 +23,7 @@ static void check_failure(const struct spec *spec, const struct cloche_error *er
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char line[4096];
 
-		error_format(err, personality_find(names[i])->messages[err->code], line,
+		error_format(err, personality_message(personality_find(names[i]), err->code), line,
 			     sizeof(line));
 		require(line[0] && fuzz_is_printable(line));
 	}

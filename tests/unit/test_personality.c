@@ -85,12 +85,12 @@ static void test_messages(void)
 				 *cloche = personality_find("cloche");
 
 	for (int code = ERROR_NONE + 1; code < ERROR_CODE_COUNT; code++) {
-		check_message(bwrap->messages[code]);
-		check_message(cloche->messages[code]);
+		check_message(personality_message(bwrap, code));
+		check_message(personality_message(cloche, code));
 		/* Our own: lower case, no full stop. */
-		CHECK(strncmp(cloche->messages[code], "COMMAND", 7) == 0 ||
-		      !(cloche->messages[code][0] >= 'A' && cloche->messages[code][0] <= 'Z'));
-		CHECK(cloche->messages[code][strlen(cloche->messages[code]) - 1] != '.');
+		CHECK(strncmp(personality_message(cloche, code), "COMMAND", 7) == 0 ||
+		      !(personality_message(cloche, code)[0] >= 'A' && personality_message(cloche, code)[0] <= 'Z'));
+		CHECK(personality_message(cloche, code)[strlen(personality_message(cloche, code)) - 1] != '.');
 	}
 }
 

@@ -66,16 +66,16 @@ static bool has_even(const char *text, char marker)
 static void check_texts(const struct option_row *row)
 {
 	check(is_name(row->name), row, "the name is not lower-case letters, digits and dashes");
-	check(is_since(row->since), row, "since is neither \"bwrap X.Y\" nor \"X.Y\"");
-	check(row->help[0] && row->help[strlen(row->help) - 1] != '.', row,
+	check(is_since(option_text(row)->since), row, "since is neither \"bwrap X.Y\" nor \"X.Y\"");
+	check(option_text(row)->help[0] && option_text(row)->help[strlen(option_text(row)->help) - 1] != '.', row,
 	      "help is empty or ends in a full stop");
-	check(isupper((unsigned char)row->help[0]), row, "help does not begin with a capital");
-	check(!strchr(row->help, '\n') && strlen(row->help) <= 80, row, "help is not one line");
-	check(row->man[0] && row->man[strlen(row->man) - 1] == '.', row,
+	check(isupper((unsigned char)option_text(row)->help[0]), row, "help does not begin with a capital");
+	check(!strchr(option_text(row)->help, '\n') && strlen(option_text(row)->help) <= 80, row, "help is not one line");
+	check(option_text(row)->man[0] && option_text(row)->man[strlen(option_text(row)->man) - 1] == '.', row,
 	      "man does not end in a full stop");
-	check(!strstr(row->man, "  ") && !strchr(row->man, '\n'), row,
+	check(!strstr(option_text(row)->man, "  ") && !strchr(option_text(row)->man, '\n'), row,
 	      "man has two blanks or a line feed");
-	check(has_even(row->man, '*') && has_even(row->man, '_'), row,
+	check(has_even(option_text(row)->man, '*') && has_even(option_text(row)->man, '_'), row,
 	      "man has markup that is not closed");
 }
 
@@ -89,7 +89,7 @@ static void check_args(const struct option_row *row)
 
 		check((row->arg[i].kind != KIND_NONE) == is_used, row,
 		      "kinds do not match the number of arguments");
-		check((row->arg[i].meta != NULL) == is_used, row,
+		check((row->arg[i].meta[0] != '\0') == is_used, row,
 		      "metas do not match the number of arguments");
 	}
 }
