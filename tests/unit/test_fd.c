@@ -275,24 +275,47 @@ static void test_hold_stdio(void)
 		CHECK_INT(unit_in_child(hold_stdio, &closed), 0);
 }
 
+/* Something is open there that nobody can use and that no program inherits. */
+static void check_placeholder(int fd)
+{
+	char byte;
+
+	CHECK(is_close_on_exec(fd));
+	CHECK(read(fd, &byte, 1) < 0 && write(fd, "x", 1) < 0);
+}
+
 static void release(void *context)
 {
-	int fd;
-	char byte;
+	char *data = NULL;
+	size_t size = 0;
+	int fd, next;
 
 	(void)context;
 	fd = dup(1);
+	next = dup(1);
+	close(next);
 	fd_release(fd);
-	CHECK(!is_open(fd));
-	fd_release(fd); /* closed already */
+	check_placeholder(fd);
+	CHECK_INT(dup(1), next); /* the number stays taken, and no other is */
+	close(next);
+	fd_release(fd); /* given up already */
+	check_placeholder(fd);
+	close(fd);
+	fd_release(fd); /* closed already: nothing of ours may land there */
+	check_placeholder(fd);
+	CHECK_INT(dup(1), next);
+	close(next);
+	/* The functions here say what it means. */
+	CHECK_INT(fd_read_all(fd, 10, &data, &size), -EBADF);
+	CHECK_INT(fd_write_all(fd, "x", 1), -EBADF);
+	CHECK_INT(fd_copy(fd, 1), -EBADF);
 	fd_release(-1);
-	fd_release(1000);
+	fd_release(INT_MAX); /* beyond the limit of open files: nothing can land there */
+	CHECK_INT(dup(1), next);
 	for (int number = 0; number < 2; number++) { /* 2 is still needed by CHECK */
 		fd_release(number);
-		CHECK(is_close_on_exec(number));
-		CHECK(read(number, &byte, 1) < 0 && write(number, "x", 1) < 0);
+		check_placeholder(number);
 	}
-	CHECK_INT(dup(2), fd); /* nothing was left open on the way */
 }
 
 /* ---- asking ---- */

@@ -353,8 +353,8 @@ static void test_descriptors(void)
 					   "0x1", "1a", "2147483648", "4294967296", "stdin" };
 	struct parsed p;
 
-	ACCEPT(&p, "--info-fd", "2147483647", "--block-fd", "007", "--json-status-fd=0");
-	CHECK_INT(p.spec.info_fd.fd, INT32_MAX);
+	ACCEPT(&p, "--info-fd", "8", "--block-fd", "007", "--json-status-fd=0");
+	CHECK_INT(p.spec.info_fd.fd, 8);
 	CHECK_INT(p.spec.info_fd.use, 0);
 	CHECK_INT(p.spec.block_fd.fd, 7);
 	CHECK_INT(p.spec.json_status_fd.fd, 0);
@@ -663,9 +663,45 @@ static void test_consumed_fds(void)
 	CHECK(p.spec.add_seccomp_count == 2 && p.spec.add_seccomp_fds[1].fd == 8 &&
 	      p.spec.add_seccomp_fds[1].use == 1);
 	spec_free(&p.spec);
-	REFUSE(ERROR_FD_NOT_OPEN, 0, "--keep-fd", "2147483647");
 	REFUSE(ERROR_SECCOMP_WITH_ADD, 1, "--seccomp", "7", "--add-seccomp-fd", "8");
 	REFUSE(ERROR_SECCOMP_WITH_ADD, 1, "--add-seccomp-fd", "8", "--seccomp", "7");
+}
+
+/* Under our own name a descriptor must be the caller's: open, and not one that we opened. */
+static void test_fds_not_open(void)
+{
+	int own = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	char number[16];
+
+	CHECK(own >= 0 && snprintf(number, sizeof(number), "%d", own) > 0);
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--sync-fd", "2147483647");
+	REFUSE(ERROR_FD_NOT_OPEN, 1, "--bare", "--info-fd", "2147483647");
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--bind-fd", "2147483647", "/x");
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--file", "2147483647", "/x");
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--seccomp", "2147483647");
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--add-seccomp-fd", "2147483647");
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--keep-fd", "2147483647");
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--block-fd", number);
+	REFUSE(ERROR_FD_NOT_OPEN, 0, "--keep-fd", number);
+	close(own);
+}
+
+/* As bwrap it fails where it is used; until then nothing of ours gets the number. */
+static void test_fds_not_open_as_bwrap(void)
+{
+	struct parsed p;
+
+	CHECK(fcntl(200, F_GETFD) < 0);
+	ACCEPT(&p, "--compat=bwrap", "--block-fd", "200", "--info-fd", "2147483647");
+	CHECK(p.spec.block_fd.fd == 200 && p.spec.info_fd.fd == INT32_MAX);
+	CHECK(!p.spec.block_fd.is_open && !p.spec.info_fd.is_open);
+	CHECK_INT(fcntl(200, F_GETFD), FD_CLOEXEC);
+	spec_free(&p.spec);
+	CHECK(close(200) == 0);
+	ACCEPT(&p, "--compat=bwrap", "--block-fd", "7");
+	CHECK(p.spec.block_fd.is_open);
+	CHECK_INT(fcntl(7, F_GETFD), 0);
+	spec_free(&p.spec);
 }
 
 /* The last use counts, with a warning for each that takes an earlier one's place. */
@@ -781,10 +817,11 @@ static const char *number_text(int number)
 static void test_args(void)
 {
 	struct parsed p;
+	char byte;
 	int fd = words_fd("--bind\0/a\0/b\0--chdir=/c", 23);
 
 	ACCEPT(&p, "--bare", "--args", number_text(fd), "--dir", "/d", "ls");
-	CHECK(fcntl(fd, F_GETFD) < 0); /* closed */
+	CHECK(read(fd, &byte, 1) < 0 && errno == EINVAL); /* given up: nothing else is opened there */
 	CHECK_INT(p.spec.use_count, 5);
 	CHECK_STR(p.spec.uses[2].row->name, "bind");
 	CHECK_STR(p.spec.uses[2].file, strcat((char[16]){ "fd " }, number_text(fd)));
@@ -857,10 +894,10 @@ static void test_args_nested(void)
 	ACCEPT(&p, "--args", number_text(nested_fd(15)), "ls");
 	CHECK_STR(p.spec.chdir.text, "/deep");
 	CHECK_INT(p.spec.use_count, 17);
-	CHECK_INT(unit_fd_count(), before);
+	CHECK_INT(unit_fd_count(), before + 16); /* their numbers, and nothing else */
 	spec_free(&p.spec);
 	REFUSE(ERROR_ARGS_DEPTH, 16, "--args", number_text(nested_fd(16)), "ls");
-	CHECK_INT(unit_fd_count(), before + 1); /* the one that was not read */
+	CHECK_INT(unit_fd_count(), before + 16 + 17);
 }
 
 /* More options than bubblewrap takes (9000), in one file. */
@@ -946,6 +983,8 @@ static void test_all(void)
 	test_operations();
 	test_here();
 	test_consumed_fds();
+	test_fds_not_open();
+	test_fds_not_open_as_bwrap();
 	test_repeats();
 	test_one_shot();
 	test_overlays();
@@ -962,6 +1001,9 @@ int main(void)
 	if (fcntl(0, F_GETFD) < 0)
 		CHECK(open("/", O_PATH | O_CLOEXEC) == 0);
 	empty_stdin();
+	for (int fd = 3; fd <= 30;
+	     fd++) /* what the options below name is open, as if the caller had given it */
+		CHECK(dup2(0, fd) == fd);
 	test_all();
 	test_rows();
 	CHECK_INT(unit_in_child(args_from_stdin, NULL), 0);

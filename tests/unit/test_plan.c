@@ -628,6 +628,13 @@ static void test_hidden(void)
 	hider = 99;
 	CHECK_INT(HIDDEN(&hider, PLACE_OP(OP_TMPFS, "/a"), BIND_OP("/s", "/a/b")),
 		  -1); /* the right order */
+	/* A directory or file made for the very place is what it is for; a source that may be
+	 * missing hides nothing. */
+	CHECK_INT(HIDDEN(&hider, PLACE_OP(OP_DIR, "/a"), BIND_OP("/s", "/a")), -1);
+	CHECK_INT(HIDDEN(&hider, PLACE_OP(OP_FILE, "/a"), BIND_OP("/s", "/a")), -1);
+	CHECK_INT(HIDDEN(&hider, PLACE_OP(OP_TMPFS, "/a"),
+			 { .type = OP_BIND, .source = "/s", .dest = "/a", .flags = BIND_TRY }),
+		  -1);
 	CHECK_INT(HIDDEN(&hider, BIND_OP("/s", "/ab"), PLACE_OP(OP_TMPFS, "/a")), -1);
 	CHECK_INT(HIDDEN(&hider, BIND_OP("/s", "/a/b"), PLACE_OP(OP_DIR, "/a")),
 		  -1); /* covers nothing */
