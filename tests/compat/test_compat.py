@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our `bwrap` does what bubblewrap does: each command line of cases/ is run under 0.13.1, under ours and under 0.8.0.
+
+Compared is all that compat.py's probe sees inside, and what the line prints and returns. What may differ is in the file
+`differences`, and nowhere else: a difference that is not listed fails, and so does a listed one that is gone. 0.13.1 is
+fetched by fetch-bwrap, 0.8.0 is Debian 12's.
+"""
+import difflib
+import os
+import re
+import subprocess
+
+import pytest
+
+import compat
+import conftest
+
+CASES = compat.read_cases()
+DIFFERENCES = compat.read_differences()
+OLD = "/usr/bin/bwrap"
+
+# Options that 0.13.1's --help does not show.
+UNDOCUMENTED = {"--bind-fd", "--ro-bind-fd"}
+
+
+@pytest.fixture(scope="session")
+def newest():
+    """Path of 0.13.1."""
+    return subprocess.run([compat.HERE / "fetch-bwrap"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def probe(compile_c):
+    return compile_c(compat.HERE / "probe.c")
+
+
+@pytest.fixture
+def runner(user, probe, tmp_path):
+    return compat.Runner(user, probe, tmp_path, conftest.start, conftest._children, conftest.kill_tree)
+
+
+# ---- the comparison ----------------------------------------------------------------------------------------------
+def show(one, other, names):
+    """The lines in which two runs differ."""
+    lines = []
+    for name in names:
+        diff = difflib.unified_diff(compat.value(one, name).splitlines(), compat.value(other, name).splitlines(),
+                                    lineterm="", n=0)
+        lines += [f"    {name} {line}" for line in list(diff)[2:] if not line.startswith("@@")]
+    return "\n".join(lines)
+
+
+def refuse_unlisted(case, user, reference, ours):
+    """What is wrong between 0.13.1's run and ours, as a list of texts."""
+    wrong = []
+    listed = [d for d in DIFFERENCES if d.is_for(case, user)]
+    names = compat.differing(reference, ours)
+    for name in names:
+        if name not in {d.aspect for d in listed}:
+            wrong.append(f"{name} differs from 0.13.1 (-) and `differences` does not list it:\n{show(reference, ours, [name])}")
+    for difference in listed:
+        if difference.aspect not in names:
+            wrong.append(f"{difference.where}: no longer so, both have: {compat.value(ours, difference.aspect)!r}")
+        elif not difference.ours.search(compat.value(ours, difference.aspect)):
+            wrong.append(f"{difference.where}: differs otherwise than listed:\n{show(reference, ours, [difference.aspect])}")
+    return wrong
+
+
+def refuse_without_effect(runner, case, newest, bwrap, reference, ours):
+    """The control: without the option the line does something else, under ours and under 0.13.1."""
+    wrong = []
+    for name, program, result in (("ours", bwrap, ours), ("0.13.1", newest, reference)):
+        if name == "0.13.1" and any(d.case == case.name for d in DIFFERENCES):
+            continue  # 0.13.1 ignores, for example, a --perms that nothing follows: we refuse it
+        control = runner.run(program, case, case.without_option, name != "ours")
+        if not compat.differing(control, result):
+            wrong.append(f"under {name} the control does the same: {case.without_option}")
+    return wrong
+
+
+def mount_table():
+    with open("/proc/self/mountinfo") as file:
+        return file.read()
+
+
+def compare(runner, case, newest, bwrap):
+    wrong = []
+    reference = runner.run(newest, case, case.with_option, True)
+    ours = runner.run(bwrap, case, case.with_option)
+    wrong += refuse_unlisted(case, runner.user, reference, ours)
+    old = runner.run(OLD, case, case.with_option, True)
+    names = compat.differing(reference, old, is_old=True)
+    if case.is_the_same_in_0_8(runner.user) and names:
+        wrong.append(f"0.8.0 (+) differs from 0.13.1, contrary to the flag:\n{show(reference, old, names)}")
+    if not case.is_the_same_in_0_8(runner.user) and not names:
+        wrong.append("0.8.0 does the same as 0.13.1: set the flag 0.8")
+    if case.has_control:
+        wrong += refuse_without_effect(runner, case, newest, bwrap, reference, ours)
+    return wrong
+
+
+def check(runner, case, newest, bwrap):
+    for _ in range(5):
+        before = mount_table()
+        wrong = compare(runner, case, newest, bwrap)
+        if not wrong or mount_table() == before:  # else another one mounted something between two of the runs
+            break
+    assert not wrong, f"{case.where} {case.name}\n{case.with_option}\n" + "\n".join(wrong)
+
+
+def cases_for(*users):
+    return pytest.mark.parametrize("case", [c for c in CASES if c.flags & {"root", "user"} == set(users)], ids=str)
+
+
+@cases_for()
+def test_command_line(case, runner, newest, bwrap):
+    check(runner, case, newest, bwrap)
+
+
+@pytest.mark.only_root
+@cases_for("root")
+def test_command_line_of_root(case, runner, newest, bwrap):
+    check(runner, case, newest, bwrap)
+
+
+@pytest.mark.only_user
+@cases_for("user")
+def test_command_line_of_user(case, runner, newest, bwrap):
+    check(runner, case, newest, bwrap)
+
+
+# ---- the cases themselves ----------------------------------------------------------------------------------------
+@pytest.mark.only_user
+def test_oracles_are_the_expected_versions(run, newest):
+    assert run([newest, "--version"]).stdout == "bubblewrap 0.13.1\n"
+    assert run([OLD, "--version"]).stdout == "bubblewrap 0.8.0\n"
+
+
+@pytest.mark.only_user
+def test_cases_cover_every_option(run, newest):
+    options = set(re.findall(r"^    (--[a-z0-9-]+)", run([newest, "--help"]).stdout, re.M)) | UNDOCUMENTED
+    assert len(options) >= 68
+    # An option counts where its effect is seen: it is there in the line (or its set-up), and not in the control.
+    covered = {option for case in CASES for option in case.options}
+    assert options - covered == set()
+    for case in CASES:
+        for option in case.options:
+            assert option in case.with_option + case.setup, f"{case.name} has no {option}"
+
+
+@pytest.mark.only_user
+def test_cases_have_a_control_or_are_defaults():
+    assert [c.name for c in CASES if c.has_control == ("default" in c.flags)] == []
+    assert len([c for c in CASES if c.has_control]) >= 150
+
+
+@pytest.mark.only_user
+def test_case_names_are_unique():
+    names = [c.name for c in CASES]
+    assert [n for n in names if names.count(n) > 1] == []
+
+
+@pytest.mark.only_user
+def test_differences_name_cases():
+    names = {c.name for c in CASES}
+    assert [d.where for d in DIFFERENCES if d.case not in names] == []
+    keys = [(d.case, d.half, d.aspect) for d in DIFFERENCES]
+    assert len(keys) == len(set(keys))
+
+
+# ---- what callers rely on, beyond two runs of one line -------------------------------------------------------------
+def copy_of(program, target):
+    with open(program, "rb") as source, open(target, "wb") as copy:
+        copy.write(source.read())
+    os.chmod(target, 0o755)
+    return target
+
+
+def test_copy_started_as_proc_self_exe_inside_is_bwrap(run, bwrap, tmp_path):
+    """Some callers start what they find at /proc/self/exe once more, whatever its name is by then."""
+    inside = 'exec -a /proc/self/exe "$0" --bind / / --unshare-pid --proc /proc readlink /proc/self'
+    for name in ("bwrap", "my-bwrap"):
+        copy = copy_of(bwrap, tmp_path / name)
+        result = run([bwrap, "--bind", "/", "/", "--proc", "/proc", "--", "bash", "-c", inside, copy])
+        assert (result.returncode, result.stdout, result.stderr) == (0, "2\n", "")
+
+
+def test_unknown_option_tells_the_personality_of_a_copy(run, bwrap, cloche, tmp_path):
+    """The same with a line that each name answers in its own way."""
+    for program, name, status in ((bwrap, "bwrap", 1), (cloche, "cloche", 125)):
+        copy = copy_of(program, tmp_path / name)
+        result = run(["bash", "-c", 'exec -a /proc/self/exe "$0" --bogus', copy])
+        assert (result.returncode, result.stdout) == (status, "")
+        assert "--bogus" in result.stderr
+
+
+def test_compat_option_makes_cloche_bwrap(run, newest, cloche):
+    """`cloche --compat=bwrap` is the same program under its other name."""
+    line = ["--ro-bind", "/", "/", "--", "sh", "-c", "exit 3"]
+    assert run([cloche, "--compat=bwrap", *line]).returncode == 3
+    assert run([cloche, "--compat=bwrap", "--ro-bind", "/", "/", "nosuch"]).stderr == run(
+        [newest, "--ro-bind", "/", "/", "nosuch"]).stderr
+
+
+def test_options_of_our_own_are_accepted_by_bwrap(run, newest, bwrap):
+    """Options that bubblewrap does not know are ours under both names."""
+    for option in (["--verbose"], ["--share-pid"], ["--keep-fd", "0"], ["--bare"], ["--root-size", "1M"]):
+        line = [*option, "--ro-bind", "/", "/", "true"]
+        assert run([newest, *line]).stderr == f"bwrap: Unknown option {option[0]}\n"
+        assert run([bwrap, *line]).returncode == 0
+
+
+def test_version_satisfies_a_parser_of_two_words(run, bwrap):
+    """BuildStream splits at white space and takes the second word for x.y.z."""
+    words = run([bwrap, "--version"]).stdout.split()
+    assert words[0] == "bubblewrap"
+    assert tuple(map(int, words[1].split("."))) >= (0, 8, 0)
