@@ -12,14 +12,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char program[] = "bwrap", option[] = "--args", number[] = "90", command[] = "COMMAND";
 	char *words[] = { program, option, number, command, NULL };
 	size_t start = 0;
+	int file = 0;
 
-	for (int file = 0; file < GUARD_FD_COUNT && start <= size; file++) {
+	for (; file < GUARD_FD_COUNT && start <= size; file++) {
 		const uint8_t *end = start < size ? memchr(data + start, 0xff, size - start) : NULL;
 		size_t length = end ? (size_t)(end - data) - start : size - start;
 
 		guard_open(file, data + start, length);
 		start += length + 1;
 	}
+	guard_open_rest(file);
 	parse_and_plan(words, size % 2 ? "bwrap" : "cloche", 0);
 	guard_close_all();
 	return 0;

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	guard_open(0, data + 1, size - 1);
+	guard_open_rest(1);
 	words = fuzz_words("cloche", data + 1, size - 1);
 	parse_and_plan(words, data[0] & 1 ? "bwrap" : "cloche", data[0] >> 1 & 1);
 	fuzz_free_words(words);

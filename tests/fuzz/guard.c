@@ -46,6 +46,16 @@ void guard_open(int number, const uint8_t *data, size_t size)
 	close(fd);
 }
 
+void guard_open_rest(int number)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (; number < GUARD_FD_COUNT; number++)
+		if (fd < 0 || dup2(fd, GUARD_FIRST_FD + number) < 0)
+			abort();
+	close(fd);
+}
+
 void guard_close_all(void)
 {
 	for (int number = 0; number < GUARD_FD_COUNT; number++)
