@@ -68,8 +68,7 @@ def test_P4_take_over_pid_1(box, program):
     child = results["child"]
     attempts = {name: value for name, value in results.items() if name.startswith("1:")}
     assert len(attempts) >= 23
-    if not box.keeps_capabilities:  # SECURITY.md: root needs --cap-drop ALL for this
-        assert set(attempts.values()) <= DENIED, attempts
+    assert set(attempts.values()) <= DENIED, attempts
     # Control: a process of COMMAND's own, in the same sandbox; the stack is for CAP_SYS_ADMIN alone.
     own = {name: value for name, value in results.items() if name.startswith(f"{child}:")}
     assert {name for name, value in own.items() if value != "ok"} <= {f"{child}:stack"} and len(own) >= 23, own
@@ -120,7 +119,7 @@ def test_P5_forge_the_exit_status(box, program, run, pid, ending, tmp_path):
     assert "child-pid" in json.loads(read_all(info[0]))
     assert read_all(sync[0]) == ""
     # The descriptors that /proc shows of other processes were closed to it, and its own were none but 0 to 2.
-    if box.own_user_namespace and not box.keeps_capabilities:
+    if box.own_user_namespace:
         assert Results(result.stdout)["written"] == "0", result
 
 
