@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Unit test of lib/spec/table.c, which it links alone: the rows are what the parser and the
+ * Unit test of lib/spec/table.c and its texts.c: the rows are what the parser and the
  * generators rely on.
  */
 #include <ctype.h>
@@ -65,18 +65,19 @@ static bool has_even(const char *text, char marker)
 
 static void check_texts(const struct option_row *row)
 {
+	const struct option_text *text = option_text(row);
+	const char *help = text->help, *man = text->man;
+
+	check(memchr(row->name, '\0', sizeof(row->name)) != NULL, row, "the name does not fit");
 	check(is_name(row->name), row, "the name is not lower-case letters, digits and dashes");
-	check(is_since(option_text(row)->since), row, "since is neither \"bwrap X.Y\" nor \"X.Y\"");
-	check(option_text(row)->help[0] && option_text(row)->help[strlen(option_text(row)->help) - 1] != '.', row,
+	check(is_since(text->since), row, "since is neither \"bwrap X.Y\" nor \"X.Y\"");
+	check(help[0] && help[strlen(help) - 1] != '.', row,
 	      "help is empty or ends in a full stop");
-	check(isupper((unsigned char)option_text(row)->help[0]), row, "help does not begin with a capital");
-	check(!strchr(option_text(row)->help, '\n') && strlen(option_text(row)->help) <= 80, row, "help is not one line");
-	check(option_text(row)->man[0] && option_text(row)->man[strlen(option_text(row)->man) - 1] == '.', row,
-	      "man does not end in a full stop");
-	check(!strstr(option_text(row)->man, "  ") && !strchr(option_text(row)->man, '\n'), row,
-	      "man has two blanks or a line feed");
-	check(has_even(option_text(row)->man, '*') && has_even(option_text(row)->man, '_'), row,
-	      "man has markup that is not closed");
+	check(isupper((unsigned char)help[0]), row, "help does not begin with a capital");
+	check(!strchr(help, '\n') && strlen(help) <= 80, row, "help is not one line");
+	check(man[0] && man[strlen(man) - 1] == '.', row, "man does not end in a full stop");
+	check(!strstr(man, "  ") && !strchr(man, '\n'), row, "man has two blanks or a line feed");
+	check(has_even(man, '*') && has_even(man, '_'), row, "man has markup that is not closed");
 }
 
 static void check_args(const struct option_row *row)
@@ -87,6 +88,8 @@ static void check_args(const struct option_row *row)
 	for (int i = 0; i < OPTION_MAX_ARGS; i++) {
 		bool is_used = i < row->arg_count;
 
+		check(memchr(row->arg[i].meta, '\0', sizeof(row->arg[i].meta)) != NULL, row,
+		      "a meta does not fit");
 		check((row->arg[i].kind != KIND_NONE) == is_used, row,
 		      "kinds do not match the number of arguments");
 		check((row->arg[i].meta[0] != '\0') == is_used, row,
@@ -98,8 +101,8 @@ int main(void)
 {
 	size_t count = 0;
 	const struct option_row *rows = option_rows(&count);
-	bool has_row[GROUP_COUNT] = {false};
-	static const struct option_row none = {.name = "table"};
+	bool has_row[GROUP_COUNT] = { false };
+	static const struct option_row none = { .name = "table" };
 
 	check(count > 80, &none, "rows are missing");
 	for (size_t i = 0; i < count; i++) {
