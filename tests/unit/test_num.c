@@ -85,7 +85,7 @@ static void test_size(void)
 	check_read(parse_size, "4096", 0, 4096);
 	check_read(parse_size, "0x1000", 0, 4096);
 	check_read(parse_size, "0X1f", 0, 31);
-	check_read(parse_size, "0xABCdef", 0, 0xabcdef);
+	check_read(parse_size, "0xABCdefF0", 0, 0xabcdeff0);
 	check_read(parse_size, "010", 0, 8);
 	check_read(parse_size, "1K", 0, 1024);
 	check_read(parse_size, "3M", 0, 3u << 20);

@@ -821,7 +821,8 @@ static void test_args(void)
 	int fd = words_fd("--bind\0/a\0/b\0--chdir=/c", 23);
 
 	ACCEPT(&p, "--bare", "--args", number_text(fd), "--dir", "/d", "ls");
-	CHECK(read(fd, &byte, 1) < 0 && errno == EINVAL); /* given up: nothing else is opened there */
+	CHECK(read(fd, &byte, 1) < 0 &&
+	      errno == EINVAL); /* given up: nothing else is opened there */
 	CHECK_INT(p.spec.use_count, 5);
 	CHECK_STR(p.spec.uses[2].row->name, "bind");
 	CHECK_STR(p.spec.uses[2].file, strcat((char[16]){ "fd " }, number_text(fd)));

@@ -641,6 +641,145 @@ static void test_policy(const struct run *run)
 	CHECK_CASE(run, entry_text(run, "usr/lib/new"), "ENOENT");
 }
 
+/* ---- path_make_new ---- */
+
+/* "DIRECTORY NAME" of what was made just now, or the error. */
+static const char *new_text(const struct run *run, const char *path, mode_t type_and_mode,
+			    const struct path_policy *policy, struct path_cache *cache)
+{
+	static char text[2 * PATH_MAX];
+	struct path_new new = { .cache = cache, .dir_fd = -1 };
+	int r = path_make_new(run->root_fd, path, type_and_mode, policy, &new);
+
+	if (r < 0)
+		return error_text(r);
+	CHECK(snprintf(text, sizeof(text), "%s %s", fd_text(run, new.dir_fd), new.name) > 0);
+	return text;
+}
+
+/* Without openat2 only entries of the root itself are made without a walk. */
+static void test_make_new(const struct run *run)
+{
+	static const struct path_policy everywhere = { .parent_mode = 0755 };
+	static const struct {
+		const char *path;
+		mode_t type_and_mode;
+		const char *expected, *entry;
+		bool needs_openat2;
+	} made[] = {
+		{ "/n1", S_IFDIR | 0750, "/ n1", "dir 750", false },
+		{ "n2", S_IFREG | 0640, "/ n2", "file 640", false },
+		{ "/tmp/n3", S_IFREG | 0, "/tmp n3", "file 0", true },
+		{ "tmp/n4", S_IFDIR | 01777, "/tmp n4", "dir 1777", true },
+		{ "/../../tmp//n5", S_IFDIR | 0700, "/tmp n5", "dir 700", true },
+		{ "/var/run/n6", S_IFREG | 0644, "/run n6", NULL, true },
+		{ "/to-root/../tmp/n7", S_IFREG | 0644, "/tmp n7", NULL, true },
+	};
+	static const char *const again[] = {
+		"/",	     "",	"/tmp/",    "/tmp/.",	   "/tmp/..",	  ".",
+		"..",	     "/usr",	"/usr/lib", "/usr/file",   "/lib",	  "/dangling",
+		"/tmp/no/x", "/loop/x", "/loop",    "/usr/file/x", "/host-dir/x", "/proc-like/../x",
+	};
+	struct path_cache cache = { .dir_fd = -EBADF };
+	int before = unit_fd_count();
+
+	umask(0);
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
+		const char *path = made[i].path;
+		bool works = !made[i].needs_openat2 || !run->openat2_errno;
+
+		CHECK_STR_IN(path, new_text(run, path, made[i].type_and_mode, &everywhere, &cache),
+			     works ? made[i].expected : "EAGAIN");
+		if (made[i].entry && works)
+			CHECK_STR_IN(path, entry_text(run, path + strspn(path, "/.")),
+				     made[i].entry);
+		CHECK_STR_IN(path, new_text(run, path, made[i].type_and_mode, &everywhere, &cache),
+			     "EAGAIN");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(again); i++) {
+		CHECK_STR_IN(again[i], new_text(run, again[i], S_IFDIR | 0755, &everywhere, &cache),
+			     "EAGAIN");
+		CHECK_STR_IN(again[i], new_text(run, again[i], S_IFREG | 0644, &everywhere, &cache),
+			     "EAGAIN");
+	}
+	CHECK_CASE(run, entry_text(run, "usr/missing"), "ENOENT"); /* where "dangling" leads */
+	path_cache_drop(&cache);
+	path_cache_drop(&cache);
+	CHECK_INT(unit_fd_count(), before);
+}
+
+static void test_make_new_policy(const struct run *run)
+{
+	struct refusal refusal = { .run = run, .where = "/usr" };
+	struct path_policy policy = { .permit = refuse_below, .context = &refusal };
+	struct path_cache cache = { .dir_fd = -EBADF };
+
+	for (int i = 0; i < 2; i++) { /* the second time from the cache */
+		CHECK_CASE(run, new_text(run, "/usr/n", S_IFDIR | 0755, &policy, &cache), "EAGAIN");
+		CHECK_CASE(run, entry_text(run, "usr/n"), "ENOENT");
+	}
+	CHECK(refusal.asked == (run->openat2_errno ? 0 : 2));
+	path_cache_drop(&cache);
+}
+
+/* What is remembered of one directory is never taken for another's, and what is dropped is
+ * forgotten. */
+static void test_cache(const struct run *run)
+{
+	static const struct path_policy everywhere = { .parent_mode = 0755 };
+	struct path_cache cache = { .dir_fd = -EBADF };
+	int kept;
+
+	if (run->openat2_errno)
+		return; /* nothing is remembered then, see test_make_new() */
+	make_dir(run, "tmp/ab", 0755);
+	make_dir(run, "tmp/abc", 0755);
+	make_dir(run, "tmp/a", 0755);
+	CHECK_CASE(run, new_text(run, "/tmp/ab/1", S_IFDIR | 0755, &everywhere, &cache),
+		   "/tmp/ab 1");
+	kept = cache.dir_fd;
+	CHECK_CASE(run, new_text(run, "/tmp/ab/2", S_IFDIR | 0755, &everywhere, &cache),
+		   "/tmp/ab 2");
+	CHECK_INT(cache.dir_fd, kept);
+	CHECK_CASE(run, new_text(run, "/tmp/a/1", S_IFDIR | 0755, &everywhere, &cache), "/tmp/a 1");
+	CHECK_CASE(run, new_text(run, "/tmp/abc/1", S_IFDIR | 0755, &everywhere, &cache),
+		   "/tmp/abc 1");
+	CHECK_CASE(run, new_text(run, "/tmp/ab/3", S_IFDIR | 0755, &everywhere, &cache),
+		   "/tmp/ab 3");
+	CHECK_CASE(run, new_text(run, "/4", S_IFDIR | 0755, &everywhere, &cache), "/ 4");
+	/* Somebody mounts something there: the caller drops what it knew. */
+	CHECK_CASE(run, new_text(run, "/tmp/ab/5", S_IFDIR | 0755, &everywhere, &cache),
+		   "/tmp/ab 5");
+	CHECK(renameat(run->root_fd, "tmp/ab", run->root_fd, "tmp/moved") == 0);
+	make_dir(run, "tmp/ab", 0755);
+	path_cache_drop(&cache);
+	CHECK_CASE(run, new_text(run, "/tmp/ab/6", S_IFDIR | 0755, &everywhere, &cache),
+		   "/tmp/ab 6");
+	CHECK_CASE(run, entry_text(run, "tmp/moved/6"), "ENOENT");
+	path_cache_drop(&cache);
+}
+
+static void test_make_new_limits(const struct run *run)
+{
+	static const struct path_policy everywhere = { .parent_mode = 0755 };
+	struct path_cache cache = { .dir_fd = -EBADF };
+	static char path[2 * PATH_MAX];
+
+	/* The directory's part may be as long as the kernel takes: the name comes on top of it. */
+	for (size_t length = PATH_MAX - 3; length < PATH_MAX + 3; length++) {
+		char name[] = { (char)('a' + length % 26), '\0' },
+		     expected[] = { '/', ' ', name[0], '\0' };
+
+		fill(path, '/', length + 1);
+		strcat(path, name);
+		CHECK_CASE(run, new_text(run, path, S_IFDIR | 0755, &everywhere, &cache),
+			   length < PATH_MAX && !run->openat2_errno ? expected : "EAGAIN");
+	}
+	fill(path, 'n', NAME_MAX + 1);
+	CHECK_CASE(run, new_text(run, path, S_IFREG | 0644, &everywhere, &cache), "EAGAIN");
+	path_cache_drop(&cache);
+}
+
 /* ---- races: the policy is asked just before something is created, and somebody is faster ---- */
 
 struct race {
@@ -849,6 +988,10 @@ static void (*const cases[])(const struct run *run) = {
 	test_make,
 	test_find_makes_parents,
 	test_policy,
+	test_make_new,
+	test_make_new_policy,
+	test_cache,
+	test_make_new_limits,
 	test_races,
 	test_race_with_link,
 	test_race_with_move,

@@ -89,8 +89,10 @@ static void test_messages(void)
 		check_message(personality_message(cloche, code));
 		/* Our own: lower case, no full stop. */
 		CHECK(strncmp(personality_message(cloche, code), "COMMAND", 7) == 0 ||
-		      !(personality_message(cloche, code)[0] >= 'A' && personality_message(cloche, code)[0] <= 'Z'));
-		CHECK(personality_message(cloche, code)[strlen(personality_message(cloche, code)) - 1] != '.');
+		      !(personality_message(cloche, code)[0] >= 'A' &&
+			personality_message(cloche, code)[0] <= 'Z'));
+		CHECK(personality_message(
+			      cloche, code)[strlen(personality_message(cloche, code)) - 1] != '.');
 	}
 }
 
@@ -112,6 +114,8 @@ static void test_columns(void)
 	CHECK(cloche->isolates_caps && !bwrap->isolates_caps);
 	CHECK(!cloche->keeps_root_caps && bwrap->keeps_root_caps);
 	CHECK(cloche->protects_proc && !bwrap->protects_proc);
+	CHECK(cloche->refuses_magic_links && !bwrap->refuses_magic_links);
+	CHECK(cloche->checks_fds && !bwrap->checks_fds);
 	CHECK(cloche->ends_together && !bwrap->ends_together);
 	CHECK(cloche->private_mounts && !bwrap->private_mounts);
 	CHECK(!cloche->is_bwrap_level && bwrap->is_bwrap_level);

@@ -12,10 +12,10 @@
 #define NET_RAW (1ull << CAP_NET_RAW)
 #define CHOWN (1ull << CAP_CHOWN)
 
-/* An option's field, given by its use of that index. */
+/* An option's field, given by its use of that index. 0 is a descriptor like any other. */
 static struct spec_fd fd_of(int use)
 {
-	return (struct spec_fd){ .fd = 40 + use, .use = use };
+	return (struct spec_fd){ .fd = 0, .use = use };
 }
 
 static struct spec_id id_of(uint32_t id, int use)
@@ -379,10 +379,15 @@ static void test_nested_userns(void)
 static void test_nested_userns_without_own(void)
 {
 	struct spec spec = empty_spec("cloche");
+	struct cloche_error err = ERROR_INIT;
+	struct plan plan;
 
 	spec.share = CLONE_NEWUSER;
 	spec.share_user_use = 5;
 	refused(&spec, root_facts(), ERROR_DENY_NEEDS_OWN, 5);
+	CHECK(plan_make(&plan, &spec, root_facts(), &err) < 0);
+	CHECK_INT(err.hint, HINT_ALLOW_USERNS);
+	plan_free(&plan);
 	spec.userns_limit = USERNS_DENY;
 	spec.userns_limit_use = 6;
 	refused(&spec, root_facts(), ERROR_DISABLE_USERNS_NEEDS, 6);

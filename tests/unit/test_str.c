@@ -98,6 +98,7 @@ static void test_escaped(void)
 		{ "\xe2\x82\xac", "\xe2\x82\xac" },
 		{ "\xf0\x9f\x94\x94", "\xf0\x9f\x94\x94" },
 		{ "\xef\xbf\xbd", "\xef\xbf\xbd" },
+		{ "\xed\x9f\xbf", "\xed\x9f\xbf" },	    /* U+D7FF, before the surrogates */
 		{ "\xee\x80\x80", "\xee\x80\x80" },	    /* U+E000, behind the surrogates */
 		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, /* U+10FFFF, the last */
 		{ "\xc2\xa0", "\xc2\xa0" }, /* U+00A0, the first behind the C1 controls */
