@@ -90,6 +90,6 @@ def test_F44_file_system_that_hangs(personality, program, run, user, fuse_device
     results = Results(result.stdout)
     assert results == {"nested": "ok", "device": "ok", "mounted": "ok", "init": "ok", "waiting": "4"}
     # Control: they do hang, and only death ends it; here the killer is the end of the pid namespace of unshare(1).
-    free = control(run, "/usr/bin/unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child",
+    free = control(run, "/usr/bin/unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc",
                    program("fuse"), fuse_device, tmp_path, "4", "0")
     assert free["waiting"] == "4", free
