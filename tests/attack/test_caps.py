@@ -157,6 +157,7 @@ PRIVILEGES = {
 
 @pytest.mark.parametrize("privilege", PRIVILEGES)
 def test_C7_started_with_privileges(personality, program, run, user, tmp_path, privilege):
+    """The control is the same copy without them."""
     needs_root_for("a set-user-ID copy")
     given = dict(PRIVILEGES[privilege])
     if user.is_root:

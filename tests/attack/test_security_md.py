@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""SECURITY.md and the attack tests say the same: each promise names attacks that exist, each attack is in a promise."""
+import ast
+import re
+
+import pytest
+
+from attacking import HERE
+
+SECURITY = (HERE.parents[1] / "SECURITY.md").read_text()
+OWED = {
+    "F": [1, 2, 3, 4, 5, *range(7, 11), *range(12, 23), *range(26, 36), 39, 41, 44],
+    "P": [1, *range(3, 12), 16, 17, 19],
+    "T": [10],
+    "I": [1, 3],
+    "E": [1, 2, 4],
+    "A": [1, 2, 3, 4, 5, 6, 7],
+    "C": [1, 2, 3, 5, 6, 7],
+    "L": [1, 2],
+}
+ROWS = {f"{group}{number}" for group, numbers in OWED.items() for number in numbers}
+# Rows that say what is open: SECURITY.md names them under "What is not promised" by their sentence.
+OPEN = {"F18": "directory on descriptor 0, 1 or 2", "F11": "Sources are looked up by name"}
+
+
+def tests_by_row():
+    found = {}
+    for path in sorted(HERE.glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and (match := re.match(r"test_([A-Z]\d+)_", node.name)):
+                found.setdefault(match[1], []).append(node)
+    return found
+
+
+def promises():
+    section = SECURITY.split("## What is promised", 1)[1].split("## What is not promised", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
+
+
+pytestmark = pytest.mark.only_user  # nothing is run here: once is enough
+
+
+def test_each_promise_names_attacks_that_exist():
+    rows = tests_by_row()
+    assert len(promises()) > 25
+    for promise, attacks in promises():
+        assert attacks.split(), promise
+        for attack in attacks.split():
+            assert attack in rows, f"{promise}: no test_{attack}_…"
+
+
+def test_each_attack_belongs_to_a_promise():
+    promised = {attack for _, attacks in promises() for attack in attacks.split()}
+    assert ROWS | {"F11"} == promised | set(OPEN)
+    for sentence in OPEN.values():
+        assert sentence in SECURITY
+
+
+def test_each_owed_attack_is_there_and_asserts_something():
+    rows = tests_by_row()
+    assert ROWS <= set(rows), ROWS - set(rows)
+    for row, functions in rows.items():
+        for function in functions:
+            text = ast.unparse(function)
+            assert any(word in text for word in ("assert ", "wait_until(", "kill_supervisor(", "kill_any(", "statuses(", "killer(",
+                                                 "follow_links_among_parents(", "attempt.refused(")), function.name
+
+
+def test_each_owed_attack_has_a_control():
+    """An attack without one could pass because it was broken. Where another row's serves, the docstring says so."""
+    words = re.compile(r"control|free|[Nn]earest valid|accepted\(|good")
+    for row, functions in tests_by_row().items():
+        text = "\n".join(ast.unparse(function) for function in functions)
+        assert words.search(text), row
