@@ -65,6 +65,11 @@ class Case:
     def has_control(self):
         return bool(MARK.search(self.line))
 
+    @staticmethod
+    def words(line):
+        """The words of a line that look like options."""
+        return re.findall(r"(?<![^\s'])--[a-z0-9-]*", line)
+
     def is_for(self, user):
         wanted = self.flags & {"user", "root"}
         return not wanted or ("root" if user.is_root else "user") in wanted
