@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Made-up input of the plan: specs as the parser leaves them, built by hand so that no parser is
- * linked, and facts of no host in particular.
+ * Made-up input of the plan: specs (spec-input.h), and facts of no host in particular.
  */
 #pragma once
 
+#include "spec-input.h"
 #include "spec/plan.h"
-#include "unit.h"
-
-/* A spec without any option; the fields of a test's options are set afterwards. */
-unit_helper struct spec empty_spec(const char *personality)
-{
-	const struct spec_fd no_fd = { .fd = -1, .use = -1 };
-	struct spec spec = {
-		.personality = personality_find(personality),
-		.unshare_user_use = -1,
-		.share_user_use = -1,
-		.userns_limit_use = -1,
-		.userns_fd = no_fd,
-		.userns2_fd = no_fd,
-		.pidns_fd = no_fd,
-		.sync_fd = no_fd,
-		.block_fd = no_fd,
-		.userns_block_fd = no_fd,
-		.info_fd = no_fd,
-		.json_status_fd = no_fd,
-		.seccomp_fd = no_fd,
-	};
-
-	for (int flag = 0; flag < FLAG_COUNT; flag++)
-		spec.flag_use[flag] = -1;
-	return spec;
-}
 
 /* An ordinary user's facts: uid 1000, /bin and /lib are links, /lib64 is a directory, the rest is
  * missing. */

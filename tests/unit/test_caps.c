@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "enter/enter.h"
-#include "plan-input.h"
+#include "spec-input.h"
 
 #define NET_RAW (1ull << CAP_NET_RAW)
 #define CHOWN (1ull << CAP_CHOWN)

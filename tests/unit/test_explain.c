@@ -169,6 +169,8 @@ static void test_text_cloche(void)
 	check_has(text, "namespaces: user mount pid net ipc uts cgroup\n");
 	check_has(text, "user namespaces inside: forbidden\n");
 	check_has(text, "COMMAND gets a user namespace and a mount namespace of its own");
+	check_has(text, "\nmounts and files, in this order:\n");
+	check_has(text, "\nenvironment:\n");
 	check_has(text, "/usr from /usr (ro,nosuid,nodev,private)\n");
 	check_has(text, "set  NAME=va\\233lue\n");
 	check_has(text, "keep TERM=xterm\n");
@@ -203,6 +205,44 @@ static void test_json(void)
 		free(text);
 		plan_free(&plan);
 	}
+}
+
+/* What the two names differ in, as programs see it. */
+static void test_json_choices(void)
+{
+	struct cap_op caps[] = { { CAP_ADD, 1ull << CAP_NET_RAW } };
+	struct spec spec = empty_spec("bwrap");
+	struct plan plan = planned(&spec, ordinary_facts());
+	char *text = printed_text(&plan, ordinary_facts(), explain_json);
+
+	check_has(text, "\"namespaces\": [\"user\", \"mount\"]");
+	check_has(text, "\"shared\": [\"pid\", \"net\", \"ipc\", \"uts\", \"cgroup\"]");
+	check_has(text, "\"nested-user-namespaces\": true");
+	check_has(text, "\"inner-user-namespace\": false");
+	check_has(text, "\"in-place\": false");
+	check_has(text, "\"capabilities\": \"0000000000000000\"");
+	check_has(text, "\"inherits-descriptors\": true");
+	check_has(text, "\"init\": false");
+	check_has(text, "\"new-session\": false");
+	check_has(text, "\"die-with-parent\": false");
+	free(text);
+	plan_free(&plan);
+	spec = empty_spec("cloche");
+	spec.cap_ops = caps;
+	spec.cap_op_count = 1;
+	spec.flag_use[FLAG_DIE_WITH_PARENT] = 0;
+	plan = planned(&spec, ordinary_facts());
+	text = printed_text(&plan, ordinary_facts(), explain_json);
+	check_has(text, "\"shared\": []");
+	check_has(text, "\"nested-user-namespaces\": false");
+	check_has(text, "\"inner-user-namespace\": true");
+	check_has(text, "\"capabilities\": \"0000000000002000\"");
+	check_has(text, "\"inherits-descriptors\": false");
+	check_has(text, "\"init\": true");
+	check_has(text, "\"new-session\": true");
+	check_has(text, "\"die-with-parent\": true");
+	free(text);
+	plan_free(&plan);
 }
 
 static void test_arguments(void)
@@ -242,6 +282,7 @@ int main(void)
 	test_text();
 	test_text_cloche();
 	test_json();
+	test_json_choices();
 	test_arguments();
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 #include <sys/mman.h>
 
-#include "plan-input.h"
+#include "spec-input.h"
 
 static char shell[] = "sh", option[] = "-c", script[] = "exit 7";
 static char *const command[] = { shell, option, script, NULL };

@@ -8,7 +8,7 @@
 #include <signal.h>
 
 #include "json-check.h"
-#include "plan-input.h"
+#include "spec-input.h"
 
 static int ends[2];
 

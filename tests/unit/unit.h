@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 /*
- * A failed check ends with _exit(2): a sanitizer's search for leaks at exit would be in the way of what failed, and cannot
- * run where a test's seccomp filter forbids it. Each test uses some of the helpers.
+ * A failed check ends with _exit(2): a sanitizer's search for leaks at exit would be in the way of
+ * what failed, and cannot run where a test's seccomp filter forbids it. Each test uses some of the
+ * helpers.
  */
 #define unit_helper __attribute__((unused)) static
 
