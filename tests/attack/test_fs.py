@@ -7,7 +7,6 @@ nothing prevents it, so that a test cannot pass because the attack was broken.
 import errno
 import os
 import pathlib
-import re
 import select
 import socket
 import struct
@@ -338,6 +337,7 @@ def test_F10_control_a_careless_program_loses_the_race(program, popen, tmp_path)
 # ---- F12 to F14: sources and procfs that are not what they seem --------------------------------------------------
 @pytest.mark.personalities("cloche")
 def test_F12_magic_link_as_source(box, program, bwrap, run, user, tmp_path):
+    """The nearest valid inputs are the directory's own path and --bind-fd; bubblewrap's manner is the control."""
     (tmp_path / "given").write_text("")
     fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     links = (f"/proc/self/fd/{fd}", "/proc/self/root/usr", "/proc/self/cwd", "/proc/self/exe", f"/dev/fd/{fd}",
