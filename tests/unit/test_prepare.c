@@ -26,6 +26,7 @@ static void test_command(void)
 	struct plan plan;
 	struct enter enter = enter_of(&plan, &spec);
 
+	umask(027);
 	CHECK_INT(prepare_enter(&enter, &err), 0);
 	CHECK_STR(enter.file, "sh");
 	for (size_t i = 0; i < 3; i++) {
@@ -34,6 +35,8 @@ static void test_command(void)
 	}
 	CHECK(enter.command[3] == NULL);
 	CHECK(enter.exec_label == NULL);
+	CHECK_INT(enter.umask, 027);
+	CHECK_INT(umask(027), 027); /* and it is still the caller's */
 	CHECK(enter.error_fd < 0 && enter.status_fd < 0 && enter.go_fd < 0);
 	prepare_free(&enter);
 	/* --argv0 changes the name, not what is executed. */
@@ -138,14 +141,20 @@ static void test_added_programs(void)
 	struct cloche_error err = ERROR_INIT;
 	struct plan plan;
 	struct enter enter = enter_of(&plan, &spec);
+	const struct sock_filter first[] = { BPF_STMT(BPF_RET | BPF_K, 7) };
+	const struct sock_filter second[] = { BPF_STMT(BPF_LD | BPF_IMM, 0),
+					      BPF_STMT(BPF_RET | BPF_K, 8) };
 	struct spec_fd fds[] = { { .fd = program_fd(8), .use = 1 },
 				 { .fd = program_fd(16), .use = 2 } };
 
+	CHECK(pwrite(fds[0].fd, first, sizeof(first), 0) == sizeof(first));
+	CHECK(pwrite(fds[1].fd, second, sizeof(second), 0) == sizeof(second));
 	spec.add_seccomp_fds = fds;
 	spec.add_seccomp_count = 2;
 	CHECK_INT(prepare_enter(&enter, &err), 0);
 	CHECK_INT(enter.filter_count, 2);
 	CHECK(enter.filters[0].len == 1 && enter.filters[1].len == 2);
+	CHECK(enter.filters[0].filter[0].k == 7 && enter.filters[1].filter[1].k == 8);
 	close(fds[0].fd);
 	close(fds[1].fd);
 	prepare_free(&enter);
@@ -159,6 +168,16 @@ static void test_added_programs(void)
 	prepare_free(&enter);
 }
 
+/* Descriptor 0 is one like any other. */
+static void program_from_stdin(void *context)
+{
+	(void)context;
+	CHECK(dup2(program_fd(sizeof(struct sock_filter)), 0) == 0);
+	CHECK_INT(program_error(0), ERROR_NONE);
+	CHECK(dup2(program_fd(1), 0) == 0);
+	CHECK_INT(program_error(0), ERROR_SECCOMP_LENGTH);
+}
+
 static void test_label(void)
 {
 	struct spec spec = empty_spec("bwrap");
@@ -170,6 +189,12 @@ static void test_label(void)
 	CHECK(prepare_enter(&enter, &err) < 0); /* without SELinux there is nobody to ask */
 	CHECK_INT(err.code, ERROR_LABEL_INVALID);
 	CHECK_INT(err.use, 4);
+	prepare_free(&enter);
+	spec.exec_label = (struct spec_string){ .text = "no such label", .use = 3 };
+	err = ERROR_INIT;
+	enter = enter_of(&plan, &spec);
+	CHECK(prepare_enter(&enter, &err) < 0);
+	CHECK_INT(err.use, 3);
 	prepare_free(&enter);
 }
 
@@ -185,6 +210,7 @@ int main(void)
 	test_room();
 	test_programs();
 	test_added_programs();
+	CHECK_INT(unit_in_child(program_from_stdin, NULL), 0);
 	test_label();
 	CHECK_INT(unit_fd_count(), before);
 	return 0;

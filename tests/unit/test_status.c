@@ -128,6 +128,26 @@ static void test_failed(void)
 	CHECK(written[strlen(written) - 1] == '\n');
 }
 
+/* Descriptor 0 is one like any other. */
+static void tell_stdin(void *context)
+{
+	struct spec spec = empty_spec("bwrap");
+	struct plan plan = { .spec = &spec,
+			     .personality = spec.personality,
+			     .clone_flags = CLONE_NEWNS };
+	struct cloche_error err = ERROR_INIT;
+
+	(void)context;
+	pipe_open();
+	CHECK(dup2(ends[1], 0) == 0);
+	spec.json_status_fd = (struct spec_fd){ .fd = 0, .use = 0 };
+	CHECK_INT(status_started(&plan, getpid(), &err), 0);
+	status_exited(&spec, 3);
+	(void)error_set(&err, ERROR_NO_COMMAND, 0, NULL);
+	status_failed(&spec, &err);
+	CHECK(strstr(piped(), "{ \"exit-code\": 3 }\n{ \"setup-error\": ") != NULL);
+}
+
 int main(void)
 {
 	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
@@ -135,5 +155,6 @@ int main(void)
 	test_started_unwritable();
 	test_exited();
 	test_failed();
+	CHECK_INT(unit_in_child(tell_stdin, NULL), 0);
 	return 0;
 }
