@@ -90,7 +90,8 @@ def test_F4_remount_read_write_with_all_capabilities(box, program, run, user, bw
     assert results == {"remount": "EPERM", "setattr": "EPERM", "clone": "ok", "clone-setattr": "EPERM",
                        "create": "EROFS"}
     # In bwrap's manner COMMAND's capabilities hold for the mounts of the sandbox, too.
-    free = run([bwrap, "--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--ro-bind", program("fs"), "/attack",
+    ids = [] if user.is_root else ["--unshare-user", "--uid", "0", "--gid", "0"]
+    free = run([bwrap, *ids, "--cap-add", "ALL", "--ro-bind", program("fs"), "/attack",
                 "--ro-bind", tmp_path, "/victim", "--", "/attack", "chdir", "/victim", "remount", "/victim"])
     assert set(Results(free.stdout).values()) == {"ok"}, free
     assert (tmp_path / "remounted").exists()
@@ -406,7 +407,7 @@ def test_F13_console_is_a_link(box, program, tmp_path):
 
 
 def test_F14_fake_procfs(box, program, run, user, tmp_path):
-    """Where the caller's /proc is a plain directory tree, ids are not written to it."""
+    """Where the caller's /proc is a plain directory tree, ids are not written to it. The real one is the control."""
     fake = tmp_path / "fake"
     for name in ("self/uid_map", "self/gid_map", "self/setgroups", "self/attr/exec", "self/mountinfo",
                  "sys/user/max_user_namespaces", "sys/kernel/overflowuid"):
@@ -492,6 +493,7 @@ def leaked(tmp_path, user):
 
 @pytest.mark.personalities("cloche")
 def test_F16_inherited_descriptors(box, program, run, bwrap, leaked):
+    """bubblewrap's manner, and no sandbox at all, are the controls."""
     def fds(argv):
         result = run([*argv, "fds"], pass_fds=leaked.fds)
         assert result.returncode == 0, result
@@ -573,7 +575,8 @@ def test_F20_chdir_to_a_magic_link(box, program, leaked, tmp_path):
 
 
 def test_F21_directory_moved_out_of_the_bind(box, program, popen, tmp_path):
-    """What was the working directory is taken out of the bound directory by the host: `..` leads nowhere."""
+    """What was the working directory is taken out of the bound directory by the host: `..` leads nowhere.
+    Controls: it stays where it is; the same without a sandbox."""
     def attack(argv, directory, move):
         (directory / "bound" / "sub" / "deep").mkdir(parents=True)
         process = popen(argv, stdin=subprocess.PIPE)
@@ -725,6 +728,7 @@ def late_mount(box, program, run, tmp_path, *options):
 
 @pytest.mark.parametrize("mode", ("default", "private", "slave"))
 def test_F29_late_mount_of_the_host(box, program, run, mode, tmp_path):
+    """Where it does appear is the control of where it does not."""
     result = late_mount(box, program, run, tmp_path, *([] if mode == "default" else ["--propagation", mode]))
     assert result.returncode == 0, result
     results = Results(result.stdout)
@@ -774,7 +778,8 @@ def test_F31_chroot_and_climb(box, program, run, tmp_path):
 
 
 def test_F32_old_root(box, program, tmp_path):
-    """Nothing but what the options name is mounted, and no name of the old root leads anywhere."""
+    """Nothing but what the options name is mounted, and no name of the old root leads anywhere. With the host's root
+    bound, the control, the same look finds it."""
     names = ("/oldroot", "/newroot", "/old_root", "/.old", "/put_old", "/.pivot", str(tmp_path))
     results = box.attack(program("fs"), "mounts", *[word for name in names for word in ("open", name)], dev=True)
     mounts = {line.split()[4]: line.split() for line in results.all("mount")}
@@ -820,6 +825,7 @@ def test_F33_open_by_handle(box, program, run, user, tmp_path):
 
 
 def test_F34_overlay_writes_stay_in_the_upper_layer(box, program, tmp_path):
+    """That the overlay itself is writable is the control."""
     lower = tmp_path / "lower"
     lower.mkdir()
     make_ro_victims(lower)
@@ -859,6 +865,7 @@ def test_F34_forged_overlay_attributes(box, program, tmp_path):
 
 
 def test_F35_upper_and_work_directories(box, program, tmp_path):
+    """The control gives the upper directory as well: then it is found."""
     for name in ("lower", "upper", "work"):
         (tmp_path / name).mkdir()
     for overlay in (["--tmp-overlay", "/o"], ["--overlay", tmp_path / "upper", tmp_path / "work", "/o"]):

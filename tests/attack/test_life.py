@@ -34,8 +34,8 @@ def test_L1_104_parallel_starts_with_random_kills(personality, program, run, use
 
 @pytest.mark.slow
 def test_L1_1000_parallel_starts_with_random_kills(personality, program, run, user, tmp_path):
+    """The controls are those of P8."""
     kill_any(personality, program, run, user, tmp_path, 1000)
-    # The controls are those of P8.
 
 
 def statuses(personality, program, run, user, count):

@@ -64,6 +64,7 @@ FILES = ("environ", "auxv", "maps", "mem", "exe", "root", "cwd", "ns/mnt", "ns/u
 
 
 def test_P4_take_over_pid_1(box, program):
+    """The control is a process of COMMAND's own in the same sandbox: there all of it works."""
     results = box.attack(program("processes"), "ancestors", "0", "child", userns=True)
     child = results["child"]
     attempts = {name: value for name, value in results.items() if name.startswith("1:")}
@@ -147,7 +148,8 @@ def left_process(output):
 
 @pytest.mark.personalities("cloche")
 def test_P7_daemon(box, program, run, bwrap):
-    """`run` returns when standard output is closed, and the daemon keeps it open as long as it lives."""
+    """`run` returns when standard output is closed, and the daemon keeps it open as long as it lives. The
+    controls are no sandbox, and bubblewrap's manner."""
     result = box.start(program("processes"), "daemon", "exit", "3")
     assert result.returncode == 3 and "daemon" in result.stdout, result
     for argv in ([program("processes")], [bwrap, "--ro-bind", program("processes"), "/attack", "--", "/attack"]):
@@ -396,7 +398,8 @@ def test_P16_standard_descriptors_closed(box, program, run, closed, tmp_path):
 
 
 def test_P17_no_arguments_at_all(personality, program, run):
-    """Linux since 5.18 makes one empty argument of none; before that argc is 0 (CVE-2021-4034)."""
+    """Linux since 5.18 makes one empty argument of none; before that argc is 0 (CVE-2021-4034). The nearest
+    valid input is an empty environment alone."""
     for verb in ("no-arguments", "empty-name"):
         result = run([program("launch"), verb, "--", personality])
         assert result.returncode in (1, 125) and result.stdout == "" and result.stderr, result
