@@ -12,6 +12,7 @@
 #include "spec/explain.h"
 #include "spec/report.h"
 #include "watch/run.h"
+#include "watch/status.h"
 
 #define BUBBLEWRAP_LEVEL "0.13.1"
 
@@ -209,8 +210,10 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = act(&spec, argv, &status, &err);
 	if (r < 0) {
-		if (err.code != ERROR_NONE)
+		if (err.code != ERROR_NONE) {
 			report_message(&spec, &err, REPORT_ERROR);
+			status_failed(&spec, &err);
+		}
 		status = setup_status(spec.personality, &err);
 	}
 	/*

@@ -25,6 +25,8 @@ void jsonw_string(struct str_buf *buf, const char *text)
 		if (c < 0x20 || c == 0x7f || length == 0) {
 			add_escape(buf, c);
 			length = 1;
+		} else if (c == 0xc2 && (unsigned char)text[1] < 0xa0) { /* C1 controls */
+			add_escape(buf, (unsigned char)text[1]);
 		} else {
 			if (c == '"' || c == '\\')
 				str_add_char(buf, '\\');

@@ -87,9 +87,9 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
 	if (!plan->personality->keeps_root_caps && !keep &&
 	    prctl(PR_SET_SECUREBITS, SECUREBITS_NO_ROOT, 0, 0, 0) < 0)
 		return caps_error(errno, err);
-	if (set_caps(keep, keep, keep) < 0)
+	if (set_caps(keep, keep, plan->raises_caps ? keep : 0) < 0)
 		return caps_error(errno, err);
-	r = raise_ambient(keep);
+	r = plan->raises_caps ? raise_ambient(keep) : 0;
 	return r < 0 ? caps_error(-r, err) : 0;
 }
 

@@ -109,6 +109,15 @@ static int set_ids(const struct plan *plan, struct cloche_error *err)
 	return error_set(err, ERROR_SET_IDS, errno, number);
 }
 
+/* Did the caller write our id maps? */
+static bool is_mapped(int proc_fd)
+{
+	_close_ int fd = openat(proc_fd, "self/uid_map", O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	return fd >= 0 && read(fd, &byte, 1) == 1;
+}
+
 static int enter_ids(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan *plan = enter->plan;
@@ -117,6 +126,11 @@ static int enter_ids(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	wait_for_option(&plan->spec->userns_block_fd);
+	if (plan->spec->userns_block_fd.fd >= 0 && !is_mapped(enter->mounts.host_proc_fd)) {
+		err->use = plan->spec->userns_block_fd.use;
+		error_set_hint(err, HINT_NOT_MAPPED);
+		return error_set(err, ERROR_ROOT_ATTACH, EOVERFLOW, NULL);
+	}
 	if (plan->writes_id_maps)
 		r = userns_write_maps(enter, err);
 	if (r == 0 && plan->sets_ids)

@@ -94,7 +94,7 @@ int dev_mount(struct enter *enter, const struct fs_op *op, struct cloche_error *
 	int r;
 
 	if (tree < 0)
-		return error_set(err, ERROR_NEW_FS, -tree, "tmpfs");
+		return error_set_detail(err, ERROR_NEW_FS, -tree, op->dest, "tmpfs");
 	mount_own(&enter->mounts, tree);
 	r = mount_attach(enter, op, tree, err);
 	if (r < 0)

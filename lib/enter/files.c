@@ -54,13 +54,10 @@ static int make_file(struct enter *enter, const struct fs_op *op, struct cloche_
 		      mode);
 	if (file < 0)
 		return mount_dest_error(enter, op, -errno, err);
-	r = copy_data(op, file, err);
-	if (r < 0)
-		return r;
-	/* Last, since writing takes set-user-ID bits away. */
+	/* Before the data: what writing takes away, set-user-ID bits, shall not come back. */
 	if (place.fd < 0 && fchmod(file, mode) < 0)
 		return error_set(err, ERROR_CHMOD, errno, op->dest);
-	return 0;
+	return copy_data(op, file, err);
 }
 
 /* Clones the file @name of the scratch tmpfs as a mount of its own; fd or -errno. */
@@ -89,11 +86,11 @@ static int bind_data(struct enter *enter, const struct fs_op *op, struct cloche_
 		      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file < 0)
 		return error_set(err, ERROR_READ_DATA, errno, op->dest);
+	if (fchmod(file, op->mode == MODE_UNSET ? 0600 : op->mode) < 0)
+		return error_set(err, ERROR_CHMOD, errno, op->dest);
 	r = copy_data(op, file, err);
 	if (r < 0)
 		return r;
-	if (fchmod(file, op->mode == MODE_UNSET ? 0600 : op->mode) < 0)
-		return error_set(err, ERROR_CHMOD, errno, op->dest);
 	tree = clone_scratch_file(enter, name, op->type == OP_DATA_RO);
 	if (tree < 0)
 		return error_set(err, ERROR_SOURCE_CLONE, -tree, op->dest);

@@ -233,7 +233,7 @@ static int mount_tmpfs(struct enter *enter, const struct fs_op *op, struct cloch
 		mount_new_tmpfs(enter, op->size, op->mode == MODE_UNSET ? 0755 : op->mode);
 
 	if (tree < 0)
-		return error_set(err, ERROR_NEW_FS, -tree, "tmpfs");
+		return error_set_detail(err, ERROR_NEW_FS, -tree, op->dest, "tmpfs");
 	mount_own(&enter->mounts, tree);
 	return mount_attach(enter, op, tree, err);
 }
@@ -244,7 +244,7 @@ static int mount_mqueue(struct enter *enter, const struct fs_op *op, struct cloc
 	_close_ int tree = mount_new_fs("mqueue", (const struct fs_option[]){ { NULL, NULL } }, 0);
 
 	if (tree < 0)
-		return error_set(err, ERROR_NEW_FS, -tree, "mqueue");
+		return error_set_detail(err, ERROR_NEW_FS, -tree, op->dest, "mqueue");
 	mount_own(&enter->mounts, tree);
 	return mount_attach(enter, op, tree, err);
 }

@@ -18,10 +18,7 @@ static int cover(const struct enter *enter, int proc_fd, const char *name, struc
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_set(err, ERROR_PROC_COVER, errno, name);
-	tree = source_clone(fd, "",
-			    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-				    MOUNT_ATTR_NOEXEC,
-			    enter->plan->private_mounts);
+	tree = source_clone(fd, "", MOUNT_ATTR_RDONLY, enter->plan->private_mounts);
 	if (tree < 0)
 		return error_set(err, ERROR_PROC_COVER, -tree, name);
 	if (move_mount(tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

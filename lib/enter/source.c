@@ -260,6 +260,8 @@ cold_path static int reopen_fd(const struct enter *enter, int fd, bool was_open,
 	if (path[0] != '/')
 		return pathless_error(fd, path, was_open, err);
 	reopened = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (reopened < 0 && errno == ENOENT) /* removed, or not visible from here */
+		return pathless_error(fd, path, was_open, err);
 	if (reopened < 0)
 		return error_set(err, ERROR_SOURCE, errno, path);
 	if (!fd_same_file(fd, reopened))

@@ -295,6 +295,19 @@ static size_t group_end(const struct history *history, size_t start)
 	return end;
 }
 
+/* A variable that is set anew stays where it stood, as with setenv(3). */
+static void keep_place(struct change *group, size_t count)
+{
+	size_t place = group[0].sequence;
+
+	for (size_t i = 1; i < count; i++) {
+		if (group[i - 1].type == CHANGE_UNSET)
+			place = group[i].sequence;
+		if (group[i].type == CHANGE_SET)
+			group[i].sequence = place;
+	}
+}
+
 /* Frees what a later change of the same name makes void, and what unsets. */
 static void resolve_history(struct history *history)
 {
@@ -306,6 +319,7 @@ static void resolve_history(struct history *history)
 	qsort(changes, history->count, sizeof(*changes), by_name);
 	for (size_t start = 0, end; start < history->count; start = end) {
 		end = group_end(history, start);
+		keep_place(&changes[start], end - start);
 		for (size_t i = start; i < end; i++) {
 			bool is_void = i + 1 < end && changes[end - 1].type != CHANGE_INHERIT;
 

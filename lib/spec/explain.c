@@ -140,7 +140,7 @@ static void text_caps(const struct plan *plan, FILE *out)
 	if (!plan->keep_caps)
 		fputs(" none", out);
 	else if (plan->keep_caps == UINT64_MAX)
-		fputs(" all that the caller has", out);
+		fputs(" all", out);
 	for (int cap = 0; plan->keep_caps != UINT64_MAX && cap <= CAP_LAST_CAP; cap++) {
 		char *name = plan->keep_caps >> cap & 1 ? cap_to_name(cap) : NULL;
 

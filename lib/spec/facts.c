@@ -81,6 +81,7 @@ void facts_read(struct facts *facts, char *const *environ)
 
 	facts->uid = getuid();
 	facts->gid = getgid();
+	facts->permitted = permitted;
 	facts->is_root = facts->uid == 0 && permitted >> CAP_SYS_ADMIN & 1;
 	facts->privilege = file_privilege(facts->uid, facts->gid, permitted);
 	facts->environ = environ;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -22,7 +23,8 @@ struct facts_entry {
 struct facts {
 	uid_t uid;
 	gid_t gid;
-	bool is_root; /* real root with CAP_SYS_ADMIN: no user namespace is needed */
+	uint64_t permitted; /* capabilities */
+	bool is_root;	    /* real root with CAP_SYS_ADMIN: no user namespace is needed */
 	const char *
 		privilege; /* NULL, or what must not be on the program's file: "set-user-ID", ... */
 	char *const *environ; /* the caller's, borrowed */

@@ -49,6 +49,9 @@ static int parse_cap(const char *text, uint64_t *ret_mask)
 		*ret_mask = 1ull << number;
 		return 0;
 	}
+	/* cap_from_name(3) would stop at a comma or a blank and ignore the rest. */
+	if (text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")])
+		return -EINVAL;
 	name = strncasecmp(text, "cap_", 4) == 0 ? strdup(text) : str_format("cap_%s", text);
 	if (!name)
 		return -ENOMEM;

@@ -12,8 +12,6 @@
 #include "base/path.h"
 #include "spec/defaults.h"
 
-#define ALL_CAPS UINT64_MAX
-
 static int blame(struct cloche_error *err, int use, enum error_code code, const char *path)
 {
 	err->use = use;
@@ -107,15 +105,19 @@ static int plan_ids(struct plan *plan, const struct facts *facts, struct cloche_
 static int plan_caps(struct plan *plan, const struct facts *facts)
 {
 	const struct spec *spec = plan->spec;
+	bool keeps = plan->personality->keeps_root_caps && facts->uid == 0;
 
-	if (plan->personality->keeps_root_caps && facts->uid == 0)
-		plan->keep_caps = ALL_CAPS;
+	if (keeps)
+		plan->keep_caps = facts->permitted;
 	for (size_t i = 0; i < spec->cap_op_count; i++) {
 		if (spec->cap_ops[i].type == CAP_ADD)
 			plan->keep_caps |= spec->cap_ops[i].mask;
 		else
 			plan->keep_caps &= ~spec->cap_ops[i].mask;
 	}
+	if (keeps) /* no more than root has, though a new user namespace would give it */
+		plan->keep_caps &= facts->permitted;
+	plan->raises_caps = spec->cap_op_count;
 	return 0;
 }
 

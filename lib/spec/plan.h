@@ -44,11 +44,10 @@ struct plan {
 	/* What COMMAND gets */
 	char **environment; /* without PWD, which is known only inside */
 	size_t environment_count;
-	size_t pwd_place;    /* how many variables come before PWD */
-	const char *home;    /* $HOME of that environment, NULL where there is none */
-	uint64_t keep_caps;  /* capabilities that COMMAND keeps */
-	bool keeps_all_caps; /* do not touch the sets at all but for keep_caps' complement (real
-				root) */
+	size_t pwd_place;   /* how many variables come before PWD */
+	const char *home;   /* $HOME of that environment, NULL where there is none */
+	uint64_t keep_caps; /* capabilities that COMMAND keeps */
+	bool raises_caps;   /* ... whatever its user id: inheritable and ambient, too */
 	bool new_session;
 	const char *argv0; /* NULL: the command's own name */
 

@@ -42,9 +42,13 @@ static int note_repeat(struct parser *parser, int use, bool repeated, struct clo
 	return 0;
 }
 
+/* Given to us by the caller: what came through execve(2) does not close on it, what we opened does.
+ */
 static bool is_open(int fd)
 {
-	return fcntl(fd, F_GETFD) >= 0;
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
 }
 
 static int not_open(int fd, struct cloche_error *err)
@@ -398,6 +402,8 @@ static int set_symlink(struct parser *parser, int use, long param, struct cloche
 	struct fs_op *op = add_op(parser, OP_SYMLINK, use);
 
 	(void)param;
+	if (!arg_of(parser, use, 0)[0])
+		return error_set(err, ERROR_EMPTY_PATH, 0, "symlink");
 	if (!op)
 		return no_memory(err);
 	op->source = arg_of(parser, use, 0);

@@ -82,10 +82,17 @@ static void overwrite_arguments(const struct enter *enter)
 static const int forwarded_signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
 					 SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
 
+/*
+ * Where no pid namespace ends with us, the supervisor's death must not kill us before we have
+ * killed what COMMAND left behind.
+ */
+#define DEATH_SIGNAL SIGPWR
+
 static void block_signals(sigset_t *ret_set)
 {
 	sigemptyset(ret_set);
 	sigaddset(ret_set, SIGCHLD);
+	sigaddset(ret_set, DEATH_SIGNAL);
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded_signals); i++)
 		sigaddset(ret_set, forwarded_signals[i]);
 	(void)sigprocmask(SIG_SETMASK, ret_set, NULL);
@@ -132,16 +139,24 @@ static int sleep_for_signal(const sigset_t *set, siginfo_t *ret_info, bool *trim
 	return number;
 }
 
-/* Waits until a child ended or the supervisor sent a signal, which goes on to COMMAND. */
-static void wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor, bool *trimmed)
+/*
+ * Waits until a child ended or the supervisor sent a signal, which goes on to COMMAND. False: it is
+ * the one that tells of the supervisor's death.
+ */
+static bool wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor, bool *trimmed)
 {
 	siginfo_t info;
 	int number = sleep_for_signal(set, &info, trimmed);
 
 	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor
 	 * without one. */
-	if (number > 0 && number != SIGCHLD && info.si_code == SI_USER && info.si_pid == supervisor)
-		(void)kill(command, number);
+	if (number <= 0 || number == SIGCHLD || info.si_code != SI_USER ||
+	    info.si_pid != supervisor)
+		return true;
+	if (number == DEATH_SIGNAL)
+		return false;
+	(void)kill(command, number);
+	return true;
 }
 
 /*
@@ -209,8 +224,12 @@ static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, 
 	int status = 0;
 	siginfo_t info;
 
-	while (!reap(command, &status))
-		wait_for_signal(set, command, supervisor, &trimmed);
+	while (!reap(command, &status)) {
+		if (wait_for_signal(set, command, supervisor, &trimmed))
+			continue;
+		kill_leftovers(family); /* COMMAND included */
+		_exit(128 + SIGKILL);
+	}
 	if (enter->plan->ends_together) {
 		kill_leftovers(family);
 		_exit(status);
@@ -238,7 +257,7 @@ static _Noreturn void start_command(struct enter *enter, pid_t init)
 void init_main(struct enter *enter)
 {
 	struct cloche_error err = ERROR_INIT;
-	pid_t init = getpid(), command;
+	pid_t supervisor = getppid(), init = getpid(), command;
 	struct family family;
 	sigset_t set;
 
@@ -266,6 +285,11 @@ void init_main(struct enter *enter)
 	/* Bubblewrap's supervisor may die without the sandbox; ours may not. */
 	if (!enter->plan->ends_together && !enter->plan->die_with_parent)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	else if (family.proc_fd >= 0)
+		(void)prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
+	if (family.proc_fd >= 0 && getppid() != supervisor)
+		_exit(enter->plan->personality
+			      ->status_setup); /* it died before: COMMAND follows us */
 	if (caps_guard(enter->plan, &err) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		child_fail(enter, &err);
 	(void)signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when we tell it the status */

@@ -46,6 +46,7 @@ struct run {
 	bool trimmed;	  /* our memory is given back */
 	bool ended;
 	int status;
+	int pending;	 /* signal that came before COMMAND ran, 0 */
 	int interrupted; /* signal that ended the start, 0 */
 };
 
@@ -336,23 +337,43 @@ static int read_end(struct run *run, struct cloche_error *err)
 
 /*
  * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group,
- * COMMAND included, unless that is in a session of its own. Before COMMAND runs, nobody is there to
- * act on it: the start ends.
+ * COMMAND included, unless that is in a session of its own. While the start goes on, the init
+ * process keeps it for COMMAND; where nobody takes it for long, somebody blocks the start, and the
+ * start ends.
  */
 static void pass_signal(struct run *run)
 {
 	struct signalfd_siginfo info;
-	bool ends_us;
 
 	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	ends_us = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
-		  info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT;
-	if (!run->executed && ends_us) {
-		run->interrupted = (int)info.ssi_signo;
-		kill_child(run);
-	} else if (info.ssi_code != SI_KERNEL || run->plan->new_session) {
+	if (!run->executed && (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
+			       info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT))
+		run->pending = (int)info.ssi_signo;
+	if (!run->executed || info.ssi_code != SI_KERNEL || run->plan->new_session)
 		(void)pidfd_send_signal(run->pidfd, (int)info.ssi_signo, NULL, 0);
+}
+
+#define PENDING_DELAY_MS 300
+
+/* How long to wait for news: for ever, unless there is something to do without any. */
+static int patience(const struct run *run)
+{
+	if (!run->executed)
+		return run->pending ? PENDING_DELAY_MS : -1;
+	return run->trimmed ? -1 : PROCESS_TRIM_DELAY_MS;
+}
+
+/* There was no news. */
+static void act_on_silence(struct run *run)
+{
+	if (run->executed) {
+		process_trim_memory();
+		run->trimmed = true;
+	} else {
+		run->interrupted = run->pending;
+		run->pending = 0;
+		kill_child(run);
 	}
 }
 
@@ -366,27 +387,26 @@ static int follow(struct run *run, struct cloche_error *err)
 		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = run->parent_pidfd, .events = POLLIN },
 	};
-	int ready = poll(fds, ARRAY_SIZE(fds),
-			 run->trimmed || !run->executed ? -1 : PROCESS_TRIM_DELAY_MS);
+	int ready = poll(fds, ARRAY_SIZE(fds), patience(run));
 	int r = 0;
 
 	if (ready < 0)
 		return errno == EINTR ? 0 : error_set(err, ERROR_WAIT, errno, NULL);
 	if (ready == 0) {
-		process_trim_memory();
-		run->trimmed = true;
+		act_on_silence(run);
 		return 0;
 	}
+	/* First of all whether COMMAND runs: what a signal means depends on it. */
+	if (fds[0].revents)
+		r = read_error(run, err);
 	if (fds[4].revents) {
 		run->interrupted = SIGKILL;
 		kill_child(run);
 		close_pointer(&run->parent_pidfd);
 		run->parent_pidfd = -EBADF;
 	}
-	if (fds[3].revents)
+	if (r == 0 && fds[3].revents)
 		pass_signal(run);
-	if (fds[0].revents)
-		r = read_error(run, err); /* before the end: a record says more than a status */
 	if (r == 0 && fds[1].revents)
 		read_status(run);
 	if (r == 0 && !run->ended && fds[2].revents)
@@ -467,7 +487,6 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 	if (r < 0) {
 		diagnose(plan, err);
-		status_failed(plan->spec, err);
 		return r;
 	}
 	*ret_status = run.interrupted && !run.executed ? 128 + run.interrupted : run.status;

@@ -55,6 +55,7 @@ static struct plan plan_of(struct spec *spec, uint64_t keep_caps, uint64_t clone
 		.spec = spec,
 		.personality = spec->personality,
 		.keep_caps = keep_caps,
+		.raises_caps = true,
 		.clone_flags = clone_flags,
 		.outer_uid = getuid(),
 	};
@@ -86,6 +87,21 @@ static void keep_some(void *personality)
 
 	drop(&plan);
 	check_sets(NET_RAW | CHOWN);
+}
+
+/* What no option asked for is kept, but not raised for other users and programs. */
+static void keep_without_raising(void *context)
+{
+	struct spec spec = empty_spec("bwrap");
+	struct plan plan = plan_of(&spec, NET_RAW, CLONE_NEWUSER);
+	struct sets sets;
+
+	(void)context;
+	plan.raises_caps = false;
+	drop(&plan);
+	sets = read_sets();
+	CHECK(sets.effective == NET_RAW && sets.permitted == NET_RAW && sets.bounding == NET_RAW);
+	CHECK(!sets.inheritable && !sets.ambient);
 }
 
 static void keep_all(void *personality)
@@ -173,6 +189,7 @@ int main(void)
 	CHECK_INT(unit_in_child(drop_all, bwrap), 0);
 	CHECK_INT(unit_in_child(keep_some, cloche), 0);
 	CHECK_INT(unit_in_child(keep_some, bwrap), 0);
+	CHECK_INT(unit_in_child(keep_without_raising, NULL), 0);
 	CHECK_INT(unit_in_child(keep_all, cloche), 0);
 	if (geteuid() == 0) {
 		CHECK_INT(unit_in_child(keep_roots, NULL), 0);

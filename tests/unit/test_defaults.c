@@ -317,6 +317,26 @@ static void test_inherited(void)
 	plan_free(&plan);
 }
 
+/* As with setenv(3): what is set anew stays where it stood; what is new, or was unset, comes last.
+ */
+static void test_place_of_others(void)
+{
+	static char first[] = "A=1", second[] = "B=2", third[] = "C=3";
+	static char *const variables[] = { first, second, third, NULL };
+	static const char *const expected[] = { "A=7", "C=3", "D=8", "B=9" };
+	struct spec spec = empty_spec("bwrap");
+	struct facts *facts = ordinary_facts();
+	struct plan plan;
+
+	facts->environ = variables;
+	plan = ENVIRONMENT(&spec, facts, { ENV_UNSET, "B", NULL }, { ENV_SET, "A", "6" },
+			   { ENV_SET, "D", "8" }, { ENV_SET, "B", "9" }, { ENV_SET, "A", "7" });
+	CHECK_INT(plan.environment_count, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		CHECK_STR(plan.environment[i], expected[i]);
+	plan_free(&plan);
+}
+
 /* PWD keeps its place among the others; where there is none, it comes last. */
 static void test_place_of_pwd(void)
 {
@@ -411,6 +431,7 @@ int main(void)
 	test_rebuilt_unknown_user();
 	test_kept_names();
 	test_inherited();
+	test_place_of_others();
 	test_place_of_pwd();
 	test_order();
 	test_keep_env();

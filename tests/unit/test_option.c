@@ -329,11 +329,11 @@ static void test_arguments_as_they_look(void)
 	struct parsed p;
 
 	/* An argument is an argument, whatever it looks like. */
-	ACCEPT(&p, "--setenv", "A", "--bare", "--hostname", "--help", "--symlink", "", "--", "--",
+	ACCEPT(&p, "--setenv", "A", "--bare", "--hostname", "--help", "--symlink", "-", "--", "--",
 	       "x");
 	CHECK_STR(p.spec.env_ops[0].value, "--bare");
 	CHECK_STR(p.spec.hostname.text, "--help");
-	CHECK_STR(p.spec.ops[0].source, "");
+	CHECK_STR(p.spec.ops[0].source, "-");
 	CHECK_STR(p.spec.ops[0].dest, "--");
 	CHECK_STR(p.spec.command[0], "x");
 	spec_free(&p.spec);
@@ -468,6 +468,7 @@ static void test_empty_paths(void)
 	REFUSE(ERROR_EMPTY_PATH, 0, "--dir", "");
 	REFUSE(ERROR_EMPTY_PATH, 0, "--dir=");
 	REFUSE(ERROR_EMPTY_PATH, 0, "--symlink", "x", "");
+	REFUSE(ERROR_EMPTY_PATH, 0, "--symlink", "", "/x");
 	REFUSE(ERROR_EMPTY_PATH, 1, "--overlay-src", "/l", "--overlay", "/u", "", "/d");
 	REFUSE(ERROR_EMPTY_PATH, 0, "--overlay-src", "");
 }
@@ -839,9 +840,9 @@ static void test_args(void)
 	CHECK_INT(p.spec.use_count, 5);
 	spec_free(&p.spec);
 	/* Empty words are words. */
-	ACCEPT(&p, "--args", WORDS("--setenv\0A\0\0--symlink\0\0/l\0"), "ls");
+	ACCEPT(&p, "--args", WORDS("--setenv\0A\0\0--hostname\0\0"), "ls");
 	CHECK_STR(p.spec.env_ops[0].value, "");
-	CHECK_STR(p.spec.ops[0].source, "");
+	CHECK_STR(p.spec.hostname.text, "");
 	spec_free(&p.spec);
 	/* One-shot options reach across. */
 	ACCEPT(&p, "--perms", "0700", "--args", WORDS("--size\0001\0"), "--tmpfs", "/t");

@@ -76,7 +76,7 @@ static void test_root_defaults(void)
 
 	CHECK_INT(plan.clone_flags, CLONE_NEWNS);
 	CHECK(!plan.writes_id_maps);
-	CHECK(plan.keep_caps == UINT64_MAX);
+	CHECK(plan.keep_caps == root_facts()->permitted);
 	CHECK(!plan.inner_userns);
 	plan_free(&plan);
 	spec = empty_spec("cloche");
@@ -309,6 +309,7 @@ static void test_caps(void)
 				{ CAP_DROP, UINT64_MAX },
 				{ CAP_ADD, CHOWN } };
 	struct spec spec = empty_spec("cloche");
+	struct facts *facts;
 	struct plan plan;
 
 	spec.cap_ops = ops;
@@ -333,7 +334,14 @@ static void test_caps(void)
 	spec.cap_ops = &ops[1];
 	spec.cap_op_count = 1;
 	plan = planned(&spec, root_facts());
-	CHECK(plan.keep_caps == ~NET_RAW);
+	CHECK(plan.keep_caps == (root_facts()->permitted & ~NET_RAW) && plan.raises_caps);
+	plan_free(&plan);
+	facts = root_facts();
+	/* ... and gets no more than it has, though a new user namespace would give it. */
+	spec.cap_ops = ops;
+	facts->permitted = CHOWN;
+	plan = planned(&spec, facts);
+	CHECK_INT(plan.keep_caps, CHOWN);
 	plan_free(&plan);
 	/* An ordinary user's, in the sandbox's own namespace. */
 	spec.cap_ops = ops;
