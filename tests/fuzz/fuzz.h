@@ -96,6 +96,7 @@ fuzz_helper void fuzz_facts(struct facts *facts, bool is_root)
 	*facts = (struct facts){
 		.uid = is_root ? 0 : 1000,
 		.gid = is_root ? 0 : 1000,
+		.permitted = is_root ? (1ull << 41) - 1 : 0,
 		.is_root = is_root,
 		.environ = environment,
 		.cwd = cwd,

@@ -662,18 +662,17 @@ static void test_make_new(const struct run *run)
 {
 	static const struct path_policy everywhere = { .parent_mode = 0755 };
 	static const struct {
-		const char *path;
+		const char *path, *expected, *entry;
 		mode_t type_and_mode;
-		const char *expected, *entry;
 		bool needs_openat2;
 	} made[] = {
-		{ "/n1", S_IFDIR | 0750, "/ n1", "dir 750", false },
-		{ "n2", S_IFREG | 0640, "/ n2", "file 640", false },
-		{ "/tmp/n3", S_IFREG | 0, "/tmp n3", "file 0", true },
-		{ "tmp/n4", S_IFDIR | 01777, "/tmp n4", "dir 1777", true },
-		{ "/../../tmp//n5", S_IFDIR | 0700, "/tmp n5", "dir 700", true },
-		{ "/var/run/n6", S_IFREG | 0644, "/run n6", NULL, true },
-		{ "/to-root/../tmp/n7", S_IFREG | 0644, "/tmp n7", NULL, true },
+		{ "/n1", "/ n1", "dir 750", S_IFDIR | 0750, false },
+		{ "n2", "/ n2", "file 640", S_IFREG | 0640, false },
+		{ "/tmp/n3", "/tmp n3", "file 0", S_IFREG | 0, true },
+		{ "tmp/n4", "/tmp n4", "dir 1777", S_IFDIR | 01777, true },
+		{ "/../../tmp//n5", "/tmp n5", "dir 700", S_IFDIR | 0700, true },
+		{ "/var/run/n6", "/run n6", NULL, S_IFREG | 0644, true },
+		{ "/to-root/../tmp/n7", "/tmp n7", NULL, S_IFREG | 0644, true },
 	};
 	static const char *const again[] = {
 		"/",	     "",	"/tmp/",    "/tmp/.",	   "/tmp/..",	  ".",
