@@ -84,7 +84,7 @@ static void test_messages(void)
 	const struct personality *bwrap = personality_find("bwrap"),
 				 *cloche = personality_find("cloche");
 
-	for (int code = ERROR_NONE + 1; code < ERROR_CODE_COUNT; code++) {
+	for (enum error_code code = ERROR_NONE + 1; code < ERROR_CODE_COUNT; code++) {
 		check_message(personality_message(bwrap, code));
 		check_message(personality_message(cloche, code));
 		/* Our own: lower case, no full stop. */
