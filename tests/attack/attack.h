@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What all attack programs share. An attack program gets a chain of verbs with their arguments on its command line
- * (`fs nested remount /etc`), carries them out in order and prints one line for each attempt: its name and "ok" or the
- * name of the errno. The tests compare these lines with what must happen. The same program runs without a sandbox as
- * the control. An unknown verb, or one with too few arguments, ends the program with status 99.
+ * What all attack programs share. An attack program gets a chain of verbs with their arguments on
+ * its command line
+ * (`fs nested remount /etc`), carries them out in order and prints one line for each attempt: its
+ * name and "ok" or the name of the errno. The tests compare these lines with what must happen. The
+ * same program runs without a sandbox as the control. An unknown verb, or one with too few
+ * arguments, ends the program with status 99.
  */
 #pragma once
 #define _GNU_SOURCE
@@ -43,8 +45,8 @@ static inline void write_text(const char *path, const char *text)
 		close(fd);
 }
 
-/* Become uid 0 with all capabilities in a new user namespace with its own mount namespace; the chain ends here if
- * that is refused. */
+/* Become uid 0 with all capabilities in a new user namespace with its own mount namespace; the
+ * chain ends here if that is refused. */
 static inline void verb_nested(char **arguments)
 {
 	char map[64];

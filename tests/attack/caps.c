@@ -16,7 +16,8 @@ static void verb_ids(char **arguments)
 
 	(void)arguments;
 	printf("uid %u %u\ngid %u %u\n", getuid(), geteuid(), getgid(), getegid());
-	printf("secure %d\nnnp %d\n", prctl(PR_GET_SECUREBITS), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	printf("secure %d\nnnp %d\n", prctl(PR_GET_SECUREBITS),
+	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	while (status && fgets(line, sizeof line, status))
 		if (strncmp(line, "Cap", 3) == 0) {
 			line[6] = ' ';
@@ -91,9 +92,15 @@ static void verb_exec(char **arguments)
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
-		{ "nested", 0, verb_nested },	{ "ids", 0, verb_ids },		{ "regain", 0, verb_regain },
-		{ "setgroups", 0, verb_setgroups }, { "open", 1, verb_open },	{ "openw", 1, verb_openw },
-		{ "content", 1, verb_content },	{ "exec", 1, verb_exec },	{ NULL, 0, NULL },
+		{ "nested", 0, verb_nested },
+		{ "ids", 0, verb_ids },
+		{ "regain", 0, verb_regain },
+		{ "setgroups", 0, verb_setgroups },
+		{ "open", 1, verb_open },
+		{ "openw", 1, verb_openw },
+		{ "content", 1, verb_content },
+		{ "exec", 1, verb_exec },
+		{ NULL, 0, NULL },
 	};
 
 	return run_verbs(verbs, argc, argv);

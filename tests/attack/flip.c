@@ -3,7 +3,8 @@
  * The racer of F10: swaps two entries of a directory as fast as it can while sandboxes start.
  *
  *   flip DIRECTORY ONE OTHER             until standard input ends; prints "flips N"
- *   flip naive PATH                      the victim of the control: makes PATH/naive-N until standard input ends
+ *   flip naive PATH                      the victim of the control: makes PATH/naive-N until
+ * standard input ends
  */
 #include "attack.h"
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Attacks on the file system of a sandbox: writing where only reading is allowed, uncovering mounts, reaching files
- * that were not given. See attack.h for how it is called.
+ * Attacks on the file system of a sandbox: writing where only reading is allowed, uncovering
+ * mounts, reaching files that were not given. See attack.h for how it is called.
  */
 #include "attack.h"
 #include <dirent.h>
@@ -89,7 +89,8 @@ static void verb_selfbind(char **arguments)
 {
 	report("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	report("selfbind", mount(arguments[0], arguments[0], NULL, MS_BIND, NULL));
-	report("selfbind-ro", mount(NULL, arguments[0], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	report("selfbind-ro",
+	       mount(NULL, arguments[0], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 	report("chdir", chdir(arguments[0]));
 }
 
@@ -153,13 +154,14 @@ static void verb_mknod(char **arguments)
 	report("mknod-fifo", mknod(path, S_IFIFO | 0600, 0));
 }
 
-/* security.capability with cap_sys_admin=ep, revision 2; the attributes only make files of the test's own directory
- * special. */
+/* security.capability with cap_sys_admin=ep, revision 2; the attributes only make files of the
+ * test's own directory special. */
 static void verb_setxattr(char **arguments)
 {
 	unsigned capability[5] = { 0x02000001, 1u << 21, 0, 0, 0 };
 
-	report("security", setxattr(arguments[0], "security.capability", capability, sizeof capability, 0));
+	report("security",
+	       setxattr(arguments[0], "security.capability", capability, sizeof capability, 0));
 	report("trusted", setxattr(arguments[0], "trusted.attack", "1", 1, 0));
 	report("user", setxattr(arguments[0], "user.attack", "1", 1, 0));
 }
@@ -189,8 +191,8 @@ static int try_secret(const char *directory, const char *file)
 	return found;
 }
 
-/* Read the secret through the root, cwd and descriptors of every process that /proc shows. Prints how many processes
- * were tried, and how often it was found in each way. */
+/* Read the secret through the root, cwd and descriptors of every process that /proc shows. Prints
+ * how many processes were tried, and how often it was found in each way. */
 static void verb_scan(char **arguments)
 {
 	DIR *proc = opendir("/proc");
@@ -259,7 +261,8 @@ static void verb_cwd(char **arguments)
 	(void)arguments;
 	printf("cwd %s\n", n > 0 ? path : strerrorname_np(errno));
 	if (n > 0 && stat(path, &there) == 0 && stat(".", &here) == 0)
-		printf("same %s\n", here.st_dev == there.st_dev && here.st_ino == there.st_ino ? "yes" : "no");
+		printf("same %s\n",
+		       here.st_dev == there.st_dev && here.st_ino == there.st_ino ? "yes" : "no");
 }
 
 /* Say that everything is in place, and go on when a line comes in. */
@@ -303,7 +306,9 @@ static void verb_dance(char **arguments)
 		}
 	(void)chroot(".");
 	stat("/", &after);
-	printf("dance %s\n", before.st_dev == after.st_dev && before.st_ino == after.st_ino ? "stayed" : "escaped");
+	printf("dance %s\n", before.st_dev == after.st_dev && before.st_ino == after.st_ino
+				     ? "stayed"
+				     : "escaped");
 }
 
 static void verb_handle(char **arguments)
@@ -423,17 +428,22 @@ static void verb_exec(char **arguments)
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
-		{ "nested", 0, verb_nested },	{ "ro", 1, verb_ro },		{ "remount", 1, verb_remount },
-		{ "selfbind", 1, verb_selfbind }, { "tmpfs", 1, verb_tmpfs },	{ "bind", 2, verb_bind },
-		{ "umount", 1, verb_umount },	{ "open", 1, verb_open },	{ "openw", 1, verb_openw },
-		{ "create", 1, verb_create },	{ "chdir", 1, verb_chdir },	{ "link", 2, verb_link },
-		{ "rename", 2, verb_rename },	{ "mknod", 1, verb_mknod },	{ "setxattr", 1, verb_setxattr },
-		{ "scan", 1, verb_scan },	{ "fds", 0, verb_fds },		{ "usefd", 1, verb_usefd },
-		{ "cwd", 0, verb_cwd },		{ "wait", 0, verb_wait },	{ "dotdot", 0, verb_dotdot },
-		{ "chroot", 1, verb_chroot },	{ "dance", 1, verb_dance },	{ "handle", 3, verb_handle },
-		{ "mounts", 0, verb_mounts },	{ "find", 1, verb_find },	{ "nodes", 1, verb_nodes },
-		{ "read", 1, verb_read },	{ "list", 1, verb_list },	{ "unlink", 1, verb_unlink },
-		{ "exec", 0, verb_exec },	{ NULL, 0, NULL },
+		{ "nested", 0, verb_nested },	  { "ro", 1, verb_ro },
+		{ "remount", 1, verb_remount },	  { "selfbind", 1, verb_selfbind },
+		{ "tmpfs", 1, verb_tmpfs },	  { "bind", 2, verb_bind },
+		{ "umount", 1, verb_umount },	  { "open", 1, verb_open },
+		{ "openw", 1, verb_openw },	  { "create", 1, verb_create },
+		{ "chdir", 1, verb_chdir },	  { "link", 2, verb_link },
+		{ "rename", 2, verb_rename },	  { "mknod", 1, verb_mknod },
+		{ "setxattr", 1, verb_setxattr }, { "scan", 1, verb_scan },
+		{ "fds", 0, verb_fds },		  { "usefd", 1, verb_usefd },
+		{ "cwd", 0, verb_cwd },		  { "wait", 0, verb_wait },
+		{ "dotdot", 0, verb_dotdot },	  { "chroot", 1, verb_chroot },
+		{ "dance", 1, verb_dance },	  { "handle", 3, verb_handle },
+		{ "mounts", 0, verb_mounts },	  { "find", 1, verb_find },
+		{ "nodes", 1, verb_nodes },	  { "read", 1, verb_read },
+		{ "list", 1, verb_list },	  { "unlink", 1, verb_unlink },
+		{ "exec", 0, verb_exec },	  { NULL, 0, NULL },
 	};
 
 	return run_verbs(verbs, argc, argv);

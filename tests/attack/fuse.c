@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * F44: mounts a FUSE file system that answers the first request and then nothing, lets processes hang in it, and ends.
+ * F44: mounts a FUSE file system that answers the first request and then nothing, lets processes
+ * hang in it, and ends.
  *
  *   fuse DEVICE DIRECTORY WAITERS STATUS
  *
- * DEVICE is /dev/fuse, or a node like it. Prints "mounted ok", "waiting N" (processes that sleep in the kernel in a
- * request that nobody answers), and ends with STATUS while they wait.
+ * DEVICE is /dev/fuse, or a node like it. Prints "mounted ok", "waiting N" (processes that sleep in
+ * the kernel in a request that nobody answers), and ends with STATUS while they wait.
  */
 #include "attack.h"
 #include <linux/fuse.h>
@@ -21,7 +22,9 @@ static int answer_init(int fd)
 		struct fuse_in_header header;
 	} request;
 	struct fuse_out_header head = { .len = sizeof head + sizeof(struct fuse_init_out) };
-	struct fuse_init_out init = { .major = 7, .minor = 31, .max_write = 4096, .max_readahead = 4096 };
+	struct fuse_init_out init = {
+		.major = 7, .minor = 31, .max_write = 4096, .max_readahead = 4096
+	};
 	struct iovec answer[2] = { { &head, sizeof head }, { &init, sizeof init } };
 
 	if (read(fd, &request, sizeof request) < 0 || request.header.opcode != FUSE_INIT)
@@ -58,7 +61,8 @@ int main(int argc, char **argv)
 	report("device", fd);
 	if (fd < 0)
 		return 1;
-	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u", fd, getuid(), getgid());
+	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u", fd,
+		 getuid(), getgid());
 	report("mounted", mount("attack", argv[2], "fuse", MS_NOSUID | MS_NODEV, options));
 	report("init", answer_init(fd));
 	for (int i = 0; i < waiters; i++) {

@@ -74,17 +74,20 @@ static int file_has(const char *path, const char *text)
 
 	if (fd < 0)
 		return 0;
-	while (length < sizeof buffer && (n = read(fd, buffer + length, sizeof buffer - length)) > 0)
+	while (length < sizeof buffer &&
+	       (n = read(fd, buffer + length, sizeof buffer - length)) > 0)
 		length += (size_t)n;
 	close(fd);
 	return memmem(buffer, length, text, strlen(text)) != NULL;
 }
 
-/* Where the text is found: in our own environment, and in environ, cmdline, auxv, stat, comm of other processes.
- * The text is given in two halves, so that our own command line does not contain it. */
+/* Where the text is found: in our own environment, and in environ, cmdline, auxv, stat, comm of
+ * other processes. The text is given in two halves, so that our own command line does not contain
+ * it. */
 static void verb_secret(char **arguments)
 {
-	static const char *const files[] = { "environ", "cmdline", "auxv", "comm", "stat", "status", "mountinfo", "maps" };
+	static const char *const files[] = { "environ", "cmdline", "auxv",	"comm",
+					     "stat",	"status",  "mountinfo", "maps" };
 	char text[300];
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -93,7 +96,8 @@ static void verb_secret(char **arguments)
 	snprintf(text, sizeof text, "%s%s", arguments[0], arguments[1]);
 	printf("own %d\n", file_has("/proc/self/environ", text));
 	while (proc && (entry = readdir(proc))) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || atoi(entry->d_name) == getpid())
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+		    atoi(entry->d_name) == getpid())
 			continue;
 		tried++;
 		for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -127,8 +131,12 @@ static void verb_cmdline(char **arguments)
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
-		{ "create", 2, verb_create },	{ "lookup", 2, verb_lookup },	{ "remove", 2, verb_remove },
-		{ "environ", 0, verb_environ },	{ "secret", 2, verb_secret },	{ "cmdline", 1, verb_cmdline },
+		{ "create", 2, verb_create },
+		{ "lookup", 2, verb_lookup },
+		{ "remove", 2, verb_remove },
+		{ "environ", 0, verb_environ },
+		{ "secret", 2, verb_secret },
+		{ "cmdline", 1, verb_cmdline },
 		{ NULL, 0, NULL },
 	};
 

@@ -5,14 +5,14 @@
  *   killer WHO JOBS COUNT SEED -- PROGRAM [ARG...]     WHO: supervisor, any
  *   killer status JOBS COUNT SEED -- PROGRAM [ARG...]
  *
- * It is a subreaper: whatever a killed program leaves behind, in whatever pid namespace, becomes its child in the end,
- * so "no child left" is proof that nothing survived, blocked or not. The time to the kill is random between nothing and
- * twice what a start takes on this machine, which is measured first: PROGRAM's workload prints a line when it runs.
- *   supervisor   kills PROGRAM itself
+ * It is a subreaper: whatever a killed program leaves behind, in whatever pid namespace, becomes
+ * its child in the end, so "no child left" is proof that nothing survived, blocked or not. The time
+ * to the kill is random between nothing and twice what a start takes on this machine, which is
+ * measured first: PROGRAM's workload prints a line when it runs. supervisor   kills PROGRAM itself
  *   any          kills any one process of its tree; the workload must be a single process
- *   status       kills nothing but lets the workload end in a random way ("exit N" or "die N" are appended to the
- *                arguments), and compares the exit status of PROGRAM with 128+N
- * Every one of JOBS processes prints: kills N, running N (killed after the workload had begun), survivors N, wrong N.
+ *   status       kills nothing but lets the workload end in a random way ("exit N" or "die N" are
+ * appended to the arguments), and compares the exit status of PROGRAM with 128+N Every one of JOBS
+ * processes prints: kills N, running N (killed after the workload had begun), survivors N, wrong N.
  */
 #include "attack.h"
 #include <poll.h>
@@ -72,8 +72,10 @@ static int reap_all(pid_t main_process, int *ret_status)
 	for (int i = 0; i < n; i++) {
 		char command[200];
 
-		snprintf(command, sizeof command, "grep -HE '^(Name|State|NSpid)' /proc/%d/status >&2; cat /proc/%d/wchan >&2", left[i],
-			 left[i]);
+		snprintf(command, sizeof command,
+			 "grep -HE '^(Name|State|NSpid)' /proc/%d/status >&2; cat /proc/%d/wchan "
+			 ">&2",
+			 left[i], left[i]);
 		if (system(command) < 0)
 			perror("system");
 		kill(left[i], SIGKILL);
@@ -158,7 +160,8 @@ static void kill_loop(int count, int any)
 		if (kill(tree[random() % n], SIGKILL) == 0)
 			kills++;
 		if (any) {
-			/* Nobody may wait for ever for one who was killed: PROGRAM ends by itself. */
+			/* Nobody may wait for ever for one who was killed: PROGRAM ends by itself.
+			 */
 			long long end = now_us() + PATIENCE * 1000000LL;
 
 			while (waitpid(pid, NULL, WNOHANG) == 0 && now_us() < end)
@@ -173,7 +176,8 @@ static void kill_loop(int count, int any)
 
 static void status_loop(int count)
 {
-	static const int signals[] = { SIGKILL, SIGTERM, SIGSEGV, SIGABRT, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGSYS };
+	static const int signals[] = { SIGKILL, SIGTERM, SIGSEGV, SIGABRT, SIGINT,
+				       SIGHUP,	SIGPIPE, SIGUSR1, SIGSYS };
 	int length = 0, wrong = 0, survivors = 0;
 	char **argv, number[16];
 
@@ -191,7 +195,8 @@ static void status_loop(int count)
 			argv[length] = "exit";
 			snprintf(number, sizeof number, "%d", expected);
 		} else {
-			int signal = signals[(size_t)random() % (sizeof signals / sizeof signals[0])];
+			int signal =
+				signals[(size_t)random() % (sizeof signals / sizeof signals[0])];
 
 			expected = 128 + signal;
 			argv[length] = "die";
@@ -201,7 +206,8 @@ static void status_loop(int count)
 		survivors += reap_all(pid, &status);
 		close(fd);
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != expected) {
-			fprintf(stderr, "%s %s: expected %d, wait status %#x\n", argv[length], number, expected, status);
+			fprintf(stderr, "%s %s: expected %d, wait status %#x\n", argv[length],
+				number, expected, status);
 			wrong++;
 		}
 	}

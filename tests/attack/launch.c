@@ -4,7 +4,8 @@
  *
  *   launch VERB [ARG] ... -- PROGRAM [ARG...]
  *
- * The verbs change what the program inherits; some start it in their own way instead of the plain execve at the end.
+ * The verbs change what the program inherits; some start it in their own way instead of the plain
+ * execve at the end.
  */
 #include "attack.h"
 #include <pthread.h>
@@ -72,8 +73,9 @@ static void verb_odd_environment(char **arguments)
 {
 	(void)arguments;
 	execve(program[0], program,
-	       (char *[]){ "NOEQUALS", "=value", "", "=", "DOUBLE=first", "A=1", "DOUBLE=second", "DOUBLE=third",
-			   "B\x1b[31m=escape", "PATH=/usr/bin:/bin", "EMPTY=", NULL });
+	       (char *[]){ "NOEQUALS", "=value", "", "=", "DOUBLE=first", "A=1", "DOUBLE=second",
+			   "DOUBLE=third", "B\x1b[31m=escape", "PATH=/usr/bin:/bin",
+			   "EMPTY=", NULL });
 	_exit(127);
 }
 
@@ -109,7 +111,8 @@ static void verb_limit_files(char **arguments)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* P9: a thread starts the program and ends when a byte comes in; the process lives on until its standard input ends. */
+/* P9: a thread starts the program and ends when a byte comes in; the process lives on until its
+ * standard input ends. */
 static pid_t started;
 
 static void *start_in_thread(void *unused)
@@ -142,7 +145,8 @@ static void verb_thread(char **arguments)
 	_exit(0);
 }
 
-/* The trap that P9 is about: a program that asks for the parent-death signal and then runs PROGRAM. */
+/* The trap that P9 is about: a program that asks for the parent-death signal and then runs PROGRAM.
+ */
 static void verb_pdeathsig(char **arguments)
 {
 	(void)arguments;
@@ -164,14 +168,22 @@ static void verb_real_uid(char **arguments)
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
-		{ "sigchld-ignored", 0, verb_sigchld_ignored }, { "signals-ignored", 0, verb_signals_ignored },
-		{ "signals-blocked", 0, verb_signals_blocked }, { "close", 1, verb_close },
-		{ "no-arguments", 0, verb_no_arguments }, { "empty-name", 0, verb_empty_name },
-		{ "empty-environment", 0, verb_empty_environment }, { "odd-environment", 0, verb_odd_environment },
-		{ "many-variables", 1, verb_many_variables }, { "big-variable", 1, verb_big_variable },
-		{ "limit-files", 1, verb_limit_files }, { "thread", 0, verb_thread },
-		{ "pdeathsig", 0, verb_pdeathsig }, { "effective-gid", 1, verb_setgid_only },
-		{ "real-uid", 1, verb_real_uid }, { NULL, 0, NULL },
+		{ "sigchld-ignored", 0, verb_sigchld_ignored },
+		{ "signals-ignored", 0, verb_signals_ignored },
+		{ "signals-blocked", 0, verb_signals_blocked },
+		{ "close", 1, verb_close },
+		{ "no-arguments", 0, verb_no_arguments },
+		{ "empty-name", 0, verb_empty_name },
+		{ "empty-environment", 0, verb_empty_environment },
+		{ "odd-environment", 0, verb_odd_environment },
+		{ "many-variables", 1, verb_many_variables },
+		{ "big-variable", 1, verb_big_variable },
+		{ "limit-files", 1, verb_limit_files },
+		{ "thread", 0, verb_thread },
+		{ "pdeathsig", 0, verb_pdeathsig },
+		{ "effective-gid", 1, verb_setgid_only },
+		{ "real-uid", 1, verb_real_uid },
+		{ NULL, 0, NULL },
 	};
 	int end = 1;
 

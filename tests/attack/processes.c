@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Attacks by and on processes: looking at those outside, tracing the sandbox's own first process and its ancestors,
- * forging the status, outliving the sandbox. See attack.h.
+ * Attacks by and on processes: looking at those outside, tracing the sandbox's own first process
+ * and its ancestors, forging the status, outliving the sandbox. See attack.h.
  */
 #include "attack.h"
 #include <dirent.h>
@@ -64,10 +64,12 @@ static pid_t parent_of(pid_t pid)
 /* Everything that gives power over, or a look into, another process. */
 static void take_over(pid_t pid)
 {
-	static const char *const files[] = { "environ", "auxv", "maps", "mem", "exe", "root", "cwd", "ns/mnt", "ns/user",
-					     "fdinfo", "pagemap", "stack", "syscall", "personality" };
+	static const char *const files[] = { "environ", "auxv",	 "maps",    "mem",	  "exe",
+					     "root",	"cwd",	 "ns/mnt",  "ns/user",	  "fdinfo",
+					     "pagemap", "stack", "syscall", "personality" };
 	char buffer[64], path[300], directory[1024];
-	struct iovec local = { buffer, sizeof buffer }, remote = { (void *)0x400000, sizeof buffer };
+	struct iovec local = { buffer, sizeof buffer },
+		     remote = { (void *)0x400000, sizeof buffer };
 	void *head;
 	size_t length;
 	int pidfd, fd;
@@ -111,7 +113,8 @@ static void take_over(pid_t pid)
 
 		snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		/* mem is opened by whoever may trace; the others check when they are read, or opened. */
+		/* mem is opened by whoever may trace; the others check when they are read, or
+		 * opened. */
 		if (fd >= 0 && strcmp(files[i], "mem") != 0)
 			n = read(fd, buffer, 1);
 		if (n < 0 && errno == EISDIR)
@@ -140,8 +143,9 @@ static void verb_takeover(char **arguments)
 	take_over(atoi(arguments[0]));
 }
 
-/* Pid 1 and all ancestors, as far as /proc shows them; the parent of the parent may be the supervisor. `stop` is a pid
- * of the host above the supervisor, where the climb ends; 0 for none. */
+/* Pid 1 and all ancestors, as far as /proc shows them; the parent of the parent may be the
+ * supervisor. `stop` is a pid of the host above the supervisor, where the climb ends; 0 for none.
+ */
 static void verb_ancestors(char **arguments)
 {
 	pid_t stop = atoi(arguments[0]), pid = getppid();
@@ -171,7 +175,8 @@ static void verb_child(char **arguments)
 	printf("child %d\n", pid);
 }
 
-/* CVE-2019-5736: get hold of the executable of the supervisor or of pid 1, for writing now or later. */
+/* CVE-2019-5736: get hold of the executable of the supervisor or of pid 1, for writing now or
+ * later. */
 static void verb_ancestors_exe(char **arguments)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR, O_PATH };
@@ -225,7 +230,8 @@ static void verb_signal0(char **arguments)
 	report("kill", kill(atoi(arguments[0]), 0));
 }
 
-/* kill(-1): everything that can be reached, but for ourselves and pid 1. Only for pid namespaces of our own. */
+/* kill(-1): everything that can be reached, but for ourselves and pid 1. Only for pid namespaces of
+ * our own. */
 static void verb_kill_all(char **arguments)
 {
 	pid_t pid = start_sleeper();
@@ -236,15 +242,18 @@ static void verb_kill_all(char **arguments)
 		exit(98);
 	report("kill-all", kill(-1, SIGKILL));
 	waitpid(pid, &status, 0);
-	printf("own-child %s\n", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "killed" : "alive");
+	printf("own-child %s\n",
+	       WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "killed" : "alive");
 }
 
 /* Signals that would end or stop pid 1 if it were an ordinary process. */
 static void signal_all(pid_t pid)
 {
-	static const int signals[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN,
-				       SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD,
-				       SIGXCPU, SIGSYS, SIGCONT };
+	static const int signals[] = {
+		SIGKILL, SIGSTOP, SIGSEGV, SIGTERM, SIGINT,  SIGHUP, SIGQUIT,
+		SIGTSTP, SIGTTIN, SIGABRT, SIGBUS,  SIGILL,  SIGFPE, SIGPIPE,
+		SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD, SIGXCPU, SIGSYS, SIGCONT
+	};
 
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		if (kill(pid, signals[i]) < 0) {
@@ -286,8 +295,8 @@ static void verb_signal_child(char **arguments)
 	print_state(pid);
 }
 
-/* Orphans for pid 1: each child leaves a grandchild behind. Prints the zombies that remain when all is quiet, and how
- * much the memory of pid 1 grew. */
+/* Orphans for pid 1: each child leaves a grandchild behind. Prints the zombies that remain when all
+ * is quiet, and how much the memory of pid 1 grew. */
 static long number_in_status(pid_t pid, const char *field)
 {
 	char path[64], line[256];
@@ -453,11 +462,13 @@ static void verb_sibling_exit(char **arguments)
 {
 	(void)arguments;
 	for (int i = 0; i < 50; i++)
-		report("sibling", clone(exit_zero, stack + sizeof stack, CLONE_PARENT | SIGCHLD, NULL));
+		report("sibling",
+		       clone(exit_zero, stack + sizeof stack, CLONE_PARENT | SIGCHLD, NULL));
 	usleep(100000);
 }
 
-/* Write what could be taken for a status to every descriptor there is, ours and those that /proc shows. */
+/* Write what could be taken for a status to every descriptor there is, ours and those that /proc
+ * shows. */
 static void verb_forge(char **arguments)
 {
 	static const char json[] = "{ \"exit-code\": 0 }\n";
@@ -481,7 +492,8 @@ static void verb_forge(char **arguments)
 		DIR *fds;
 		struct dirent *number;
 
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || atoi(entry->d_name) == getpid())
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+		    atoi(entry->d_name) == getpid())
 			continue;
 		snprintf(path, sizeof path, "/proc/%s/fd", entry->d_name);
 		fds = opendir(path);
@@ -578,7 +590,8 @@ static void verb_standard(char **arguments)
 	}
 }
 
-/* Standard output for the verbs that follow, at a high number, so that 0 to 2 stay as they were found. */
+/* Standard output for the verbs that follow, at a high number, so that 0 to 2 stay as they were
+ * found. */
 static void verb_report_to(char **arguments)
 {
 	int fd = open(arguments[0], O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -612,16 +625,35 @@ static void verb_stdout_to(char **arguments)
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
-		{ "nested", 0, verb_nested },	{ "takeover", 1, verb_takeover }, { "ancestors", 1, verb_ancestors },
-		{ "child", 0, verb_child },	{ "ancestors-exe", 0, verb_ancestors_exe }, { "list", 1, verb_list },
-		{ "signal0", 1, verb_signal0 },	{ "kill-all", 0, verb_kill_all }, { "signal-init", 0, verb_signal_init },
-		{ "signal-child", 0, verb_signal_child }, { "orphans", 2, verb_orphans }, { "daemon", 0, verb_daemon },
-		{ "clone-parent", 0, verb_clone_parent }, { "clone-untraced", 0, verb_clone_untraced },
-		{ "subreaper", 0, verb_subreaper }, { "sibling-exit", 0, verb_sibling_exit }, { "forge", 0, verb_forge },
-		{ "ready", 0, verb_ready },	{ "pause", 0, verb_pause },	{ "exit", 1, verb_exit },
-		{ "die", 1, verb_die },		{ "signals", 0, verb_signals },	{ "wait-child", 0, verb_wait_child },
-		{ "stdout-to", 1, verb_stdout_to }, { "standard", 0, verb_standard }, { "report-to", 1, verb_report_to },
-		{ "await", 1, verb_await },	{ "create", 1, verb_create }, { NULL, 0, NULL },
+		{ "nested", 0, verb_nested },
+		{ "takeover", 1, verb_takeover },
+		{ "ancestors", 1, verb_ancestors },
+		{ "child", 0, verb_child },
+		{ "ancestors-exe", 0, verb_ancestors_exe },
+		{ "list", 1, verb_list },
+		{ "signal0", 1, verb_signal0 },
+		{ "kill-all", 0, verb_kill_all },
+		{ "signal-init", 0, verb_signal_init },
+		{ "signal-child", 0, verb_signal_child },
+		{ "orphans", 2, verb_orphans },
+		{ "daemon", 0, verb_daemon },
+		{ "clone-parent", 0, verb_clone_parent },
+		{ "clone-untraced", 0, verb_clone_untraced },
+		{ "subreaper", 0, verb_subreaper },
+		{ "sibling-exit", 0, verb_sibling_exit },
+		{ "forge", 0, verb_forge },
+		{ "ready", 0, verb_ready },
+		{ "pause", 0, verb_pause },
+		{ "exit", 1, verb_exit },
+		{ "die", 1, verb_die },
+		{ "signals", 0, verb_signals },
+		{ "wait-child", 0, verb_wait_child },
+		{ "stdout-to", 1, verb_stdout_to },
+		{ "standard", 0, verb_standard },
+		{ "report-to", 1, verb_report_to },
+		{ "await", 1, verb_await },
+		{ "create", 1, verb_create },
+		{ NULL, 0, NULL },
 	};
 
 	return run_verbs(verbs, argc, argv);
