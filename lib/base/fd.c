@@ -174,8 +174,8 @@ void fd_release(int fd)
 
 	if (fd < 0)
 		return;
-	if (placeholder == fd) /* it was closed before */
-		placeholder = -EBADF;
+	if (placeholder == fd) /* it was closed before, and stays held */
+		(void)take_fd(&placeholder);
 	else if (placeholder >= 0)
 		(void)dup3(placeholder, fd, O_CLOEXEC);
 	else

@@ -282,12 +282,14 @@ static char **split_words(char *data, size_t size)
 	return words;
 }
 
-/* Reads the descriptor of --args into words that live as long as the spec. */
-static int read_args(struct parser *parser, int fd, char ***ret_words, struct cloche_error *err)
+/* Reads the descriptor of --args into words that live as long as the spec; NULL with @err filled.
+ */
+static char **read_args(struct parser *parser, int fd, struct cloche_error *err)
 {
 	_free_ char *data = NULL;
 	char number[12];
 	struct str_buf text = { .data = number, .size = sizeof(number) };
+	char **words = NULL;
 	size_t size;
 	char *kept;
 	int r = fd_read_all(fd, MAX_ARGS_BYTES, &data, &size);
@@ -295,14 +297,15 @@ static int read_args(struct parser *parser, int fd, char ***ret_words, struct cl
 	if (r < 0) {
 		str_add_number(&text, (uint64_t)fd);
 		(void)error_set(err, ERROR_ARGS_READ, -r, number);
-		return r;
+		return NULL;
 	}
 	fd_release(fd);
 	kept = spec_add_blob(parser->spec, take_ptr(data));
-	*ret_words = kept ? split_words(kept, size) : NULL;
-	if (!*ret_words || !spec_add_blob(parser->spec, (char *)*ret_words))
-		return no_memory(err);
-	return 0;
+	if (kept)
+		words = (char **)spec_add_blob(parser->spec, (char *)split_words(kept, size));
+	if (!words)
+		(void)no_memory(err);
+	return words;
 }
 
 int parser_read_args(struct parser *parser, int use, long param, struct cloche_error *err)
@@ -310,15 +313,15 @@ int parser_read_args(struct parser *parser, int use, long param, struct cloche_e
 	const char *outer_file = parser->file;
 	_free_ char *file = NULL;
 	char *const *rest;
-	char **words = NULL;
+	char **words;
 	int fd = (int)parser->spec->uses[use].number[0], r;
 
 	(void)param;
 	if (parser->depth == MAX_ARGS_DEPTH)
 		return error_set(err, ERROR_ARGS_DEPTH, 0, "16");
-	r = read_args(parser, fd, &words, err);
-	if (r < 0)
-		return r;
+	words = read_args(parser, fd, err);
+	if (!words)
+		return err->errnum > 0 ? -err->errnum : -EINVAL;
 	file = str_format("fd %d", fd);
 	parser->file = file ? spec_add_blob(parser->spec, take_ptr(file)) : NULL;
 	if (!parser->file)

@@ -51,9 +51,7 @@ static enum error_hint userns_hint(int errnum)
 		return HINT_USERNS_APPARMOR;
 	if (file_contains("/proc/self/status", "\nSeccomp:\t2"))
 		return HINT_USERNS_CONTAINER;
-	if (errnum == EPERM && !file_contains("/proc/self/mountinfo", " / / "))
-		return HINT_USERNS_CHROOT;
-	return HINT_NONE;
+	return errnum == EPERM ? HINT_USERNS_CHROOT : HINT_NONE; /* what is left, clone(2) */
 }
 
 /* Is the running kernel 5.12 or newer? */

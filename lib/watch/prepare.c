@@ -5,6 +5,7 @@
  */
 #include "watch/prepare.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -23,7 +24,9 @@ static int *new_fds(size_t count)
 {
 	int *fds = malloc((count + 1) * sizeof(int));
 
-	for (size_t i = 0; fds && i <= count; i++)
+	if (!fds)
+		return NULL;
+	for (size_t i = 0; i <= count; i++)
 		fds[i] = -EBADF;
 	return fds;
 }
@@ -54,6 +57,7 @@ static int prepare_command(struct enter *enter, struct cloche_error *err)
 	const char *label = plan->spec->exec_label.text;
 	size_t count = 0;
 
+	assert(words && words[0]);
 	while (words[count])
 		count++;
 	enter->file = strdup(words[0]);

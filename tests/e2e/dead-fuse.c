@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dead-fuse: runs a program where a FUSE file system without a living server is mounted on a directory.
+/* dead-fuse: runs a program where a FUSE file system without a living server is mounted on a
+ * directory.
  *
  *   dead-fuse gone|silent DIRECTORY PROGRAM [ARG...]
  *
- * gone: its server has ended, so each access fails (ENOTCONN); silent: it never answers, so each access blocks.
- * Needs root and a mount namespace of its own. Exit status: PROGRAM's, 128+n; 125 for our own errors.
+ * gone: its server has ended, so each access fails (ENOTCONN); silent: it never answers, so each
+ * access blocks. Needs root and a mount namespace of its own. Exit status: PROGRAM's, 128+n; 125
+ * for our own errors.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +34,8 @@ int main(int argc, char **argv)
 	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fail("/dev/fuse");
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40755,user_id=0,group_id=0,allow_other", fd);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40755,user_id=0,group_id=0,allow_other",
+		 fd);
 	if (mount("dead", argv[2], "fuse", 0, options) < 0)
 		return fail(argv[2]);
 	if (strcmp(argv[1], "gone") == 0)

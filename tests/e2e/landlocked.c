@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* landlocked: runs a program under a Landlock rule on paths (here: no new block devices), as some sandboxes do.
+/* landlocked: runs a program under a Landlock rule on paths (here: no new block devices), as some
+ * sandboxes do.
  *
  *   landlocked PROGRAM [ARG...]
  *
- * Such rules, whatever they are, forbid every mount. Exit status 77 where the kernel has no Landlock.
+ * Such rules, whatever they are, forbid every mount. Exit status 77 where the kernel has no
+ * Landlock.
  */
 #define _GNU_SOURCE
 #include <linux/landlock.h>

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* look: tells what is at some paths, as one JSON object a line. Static, so that it runs in an empty root directory.
+/* look: tells what is at some paths, as one JSON object a line. Static, so that it runs in an empty
+ * root directory.
  *
  *   look PATH...
  *
- * "type" none (then "errno"), dir, file, link, chr or other, of the entry itself; where it is a link, "link" is its
- * target and the rest is about what it leads to. "mount": it is the root of a mount; "fs": magic number of its file
- * system; "ro", "nosuid", "nodev", "noexec": flags of that mount; "content": up to 200 bytes of a file; "names": of a
- * directory. PATH "." is the working directory and has "cwd".
+ * "type" none (then "errno"), dir, file, link, chr or other, of the entry itself; where it is a
+ * link, "link" is its target and the rest is about what it leads to. "mount": it is the root of a
+ * mount; "fs": magic number of its file system; "ro", "nosuid", "nodev", "noexec": flags of that
+ * mount; "content": up to 200 bytes of a file; "names": of a directory. PATH "." is the working
+ * directory and has "cwd".
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -76,7 +78,11 @@ static void content(const char *path)
 
 static const char *type_of(mode_t mode)
 {
-	return S_ISDIR(mode) ? "dir" : S_ISREG(mode) ? "file" : S_ISLNK(mode) ? "link" : S_ISCHR(mode) ? "chr" : "other";
+	return S_ISDIR(mode)   ? "dir"
+	       : S_ISREG(mode) ? "file"
+	       : S_ISLNK(mode) ? "link"
+	       : S_ISCHR(mode) ? "chr"
+			       : "other";
 }
 
 static void look(const char *path)
@@ -101,17 +107,23 @@ static void look(const char *path)
 		printf(", \"errno\": %d}\n", errno);
 		return;
 	}
-	printf(", \"leads_to\": \"%s\", \"mode\": \"%04o\", \"uid\": %u, \"gid\": %u, \"size\": %lld", type_of(info.st_mode),
-	       info.st_mode & 07777, info.st_uid, info.st_gid, (long long)info.st_size);
+	printf(", \"leads_to\": \"%s\", \"mode\": \"%04o\", \"uid\": %u, \"gid\": %u, \"size\": "
+	       "%lld",
+	       type_of(info.st_mode), info.st_mode & 07777, info.st_uid, info.st_gid,
+	       (long long)info.st_size);
 	if (S_ISCHR(info.st_mode))
 		printf(", \"device\": \"%u:%u\"", major(info.st_rdev), minor(info.st_rdev));
 	if (syscall(SYS_statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &at) == 0)
-		printf(", \"mount\": %s", at.stx_attributes & STATX_ATTR_MOUNT_ROOT ? "true" : "false");
+		printf(", \"mount\": %s",
+		       at.stx_attributes & STATX_ATTR_MOUNT_ROOT ? "true" : "false");
 	if (statfs(path, &fs) == 0) {
 		printf(", \"fs\": %lu, \"bytes\": %llu, \"inodes\": %llu", (unsigned long)fs.f_type,
-		       (unsigned long long)fs.f_blocks * (unsigned long long)fs.f_bsize, (unsigned long long)fs.f_files);
-		printf(", \"ro\": %s, \"nosuid\": %s, \"nodev\": %s, \"noexec\": %s", fs.f_flags & ST_RDONLY ? "true" : "false",
-		       fs.f_flags & ST_NOSUID ? "true" : "false", fs.f_flags & ST_NODEV ? "true" : "false",
+		       (unsigned long long)fs.f_blocks * (unsigned long long)fs.f_bsize,
+		       (unsigned long long)fs.f_files);
+		printf(", \"ro\": %s, \"nosuid\": %s, \"nodev\": %s, \"noexec\": %s",
+		       fs.f_flags & ST_RDONLY ? "true" : "false",
+		       fs.f_flags & ST_NOSUID ? "true" : "false",
+		       fs.f_flags & ST_NODEV ? "true" : "false",
 		       fs.f_flags & ST_NOEXEC ? "true" : "false");
 	}
 	if (S_ISREG(info.st_mode))

@@ -3,8 +3,9 @@
  *
  *   refuse-flags PROGRAM [ARG...]
  *
- * mount_setattr(2) fails with EPERM where it is asked for a whole tree (AT_RECURSIVE) and where it names the mount by
- * path (without AT_EMPTY_PATH); on a single mount by descriptor it works. Link with -lseccomp.
+ * mount_setattr(2) fails with EPERM where it is asked for a whole tree (AT_RECURSIVE) and where it
+ * names the mount by path (without AT_EMPTY_PATH); on a single mount by descriptor it works. Link
+ * with -lseccomp.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,8 +30,8 @@ int main(int argc, char **argv)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
-	if (argc < 2 || !filter || refuse(filter, AT_RECURSIVE, AT_RECURSIVE) || refuse(filter, AT_EMPTY_PATH, 0) ||
-	    seccomp_load(filter)) {
+	if (argc < 2 || !filter || refuse(filter, AT_RECURSIVE, AT_RECURSIVE) ||
+	    refuse(filter, AT_EMPTY_PATH, 0) || seccomp_load(filter)) {
 		fprintf(stderr, "refuse-flags: cannot set the filter\n");
 		return 125;
 	}
