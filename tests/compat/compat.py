@@ -20,12 +20,12 @@ shows what holds without any option.
 
 Flags
     0.8       0.8.0 does the same as 0.13.1 (0.8-user, 0.8-root: only as this user); where it is not given, 0.8.0 lacks
-              the option or does something else. Mounts that lie on one another do not count: 0.8.0 forgets the lower ones
+              the option or does something else. Mounts on one another do not count: 0.8.0 forgets the lower ones
     user, root   only for this user: the line means something else, or nothing, for the other
     raw       as it is: the order of the environment; in the mount table the names of temporary files, the root field
               and the superblock options of the root tmpfs, and the paths of overlays
     leaves    processes may outlive the line: they are killed. Without this flag they are counted, aspect `left`
-    hangs     bubblewrap never ends (its descriptors are bad, and a process waits for ever): it is stopped, status "hangs"
+    hangs     bubblewrap never ends (a process of it waits for ever): it is stopped, status "hangs"
     default   no control
 """
 import contextlib
@@ -176,7 +176,7 @@ class Runner:
         return {pid for pid, state in self.children().items() if state not in "ZX"} - before
 
     def end_children(self, before):
-        """Kill what is left, and reap it: the first process of a pid namespace ends only after those in it are reaped."""
+        """Kill what is left, and reap it: pid 1 of a pid namespace ends only after all others in it are reaped."""
         killed = set()
         end = time.monotonic() + 30
         while set(self.children()) - before:
@@ -264,7 +264,7 @@ def normalise(case, aspects):
 
 
 def without_stacks(mounts):
-    """The mount table without the points on which several mounts lie: 0.8.0 does not set the flags of the lower ones."""
+    """The mount table without the points on which several mounts lie: 0.8.0 forgets the flags of the lower ones."""
     lines = mounts.splitlines()
     points = [line.split(" ")[0] for line in lines]
     return [line for line, point in zip(lines, points) if points.count(point) == 1]

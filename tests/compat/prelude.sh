@@ -25,6 +25,7 @@ hold() {
 end_tree() {
 	local child
 
+	# shellcheck disable=SC2013 # one line of words
 	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
 		end_tree "$child"
 	done

@@ -94,7 +94,10 @@ static void print_relation(const char *name, pid_t id)
 	if (getpid() < 10)
 		printf(" %s %d", name, id);
 	else
-		printf(" %s %s", name, id == getpid() ? "self" : id == getppid() ? "parent" : "other");
+		printf(" %s %s", name,
+		       id == getpid()	 ? "self"
+		       : id == getppid() ? "parent"
+					 : "other");
 }
 
 static void print_session(void)
@@ -113,9 +116,9 @@ static void print_session(void)
 
 static void print_capabilities(void)
 {
-	static const char *const sets[] = {"inheritable", "permitted", "effective"};
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
+	static const char *const sets[] = { "inheritable", "permitted", "effective" };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
 	unsigned long long bounding = 0, ambient = 0;
 	extern int capget(cap_user_header_t, cap_user_data_t);
 
@@ -141,8 +144,8 @@ static void print_process(void)
 {
 	int value = -1;
 	mode_t mask = umask(0);
-	static const int limits[] = {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_CORE, RLIMIT_STACK,
-				     RLIMIT_MEMLOCK};
+	static const int limits[] = { RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_CORE, RLIMIT_STACK,
+				      RLIMIT_MEMLOCK };
 
 	umask(mask);
 	prctl(PR_GET_PDEATHSIG, &value, 0, 0, 0);
@@ -193,8 +196,8 @@ static void print_status(void)
 
 static void print_namespaces(void)
 {
-	static const char *const names[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup",
-					    "time"};
+	static const char *const names[] = { "user", "mnt", "pid",    "net",
+					     "ipc",  "uts", "cgroup", "time" };
 	struct utsname host;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -227,8 +230,8 @@ static void print_root(void)
 			continue;
 		if (S_ISLNK(status.st_mode) && readlink(path, target, sizeof(target) - 1) < 0)
 			target[0] = '\0';
-		printf("%%root %s %o %u:%u %s\n", name, status.st_mode, status.st_uid, status.st_gid,
-		       target);
+		printf("%%root %s %o %u:%u %s\n", name, status.st_mode, status.st_uid,
+		       status.st_gid, target);
 	}
 }
 

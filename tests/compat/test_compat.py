@@ -57,12 +57,14 @@ def refuse_unlisted(case, user, reference, ours):
     names = compat.differing(reference, ours)
     for name in names:
         if name not in {d.aspect for d in listed}:
-            wrong.append(f"{name} differs from 0.13.1 (-) and `differences` does not list it:\n{show(reference, ours, [name])}")
+            wrong.append(f"{name} differs from 0.13.1 (-) and `differences` does not list it:\n"
+                         + show(reference, ours, [name]))
     for difference in listed:
         if difference.aspect not in names:
             wrong.append(f"{difference.where}: no longer so, both have: {compat.value(ours, difference.aspect)!r}")
         elif not difference.ours.search(compat.value(ours, difference.aspect)):
-            wrong.append(f"{difference.where}: differs otherwise than listed:\n{show(reference, ours, [difference.aspect])}")
+            wrong.append(f"{difference.where}: differs otherwise than listed:\n"
+                         + show(reference, ours, [difference.aspect]))
     return wrong
 
 
@@ -132,7 +134,9 @@ def test_command_line_of_user(case, runner, newest, bwrap):
 # ---- the cases themselves ----------------------------------------------------------------------------------------
 @pytest.mark.only_user
 def test_oracles_are_the_expected_versions(run, newest):
-    assert run([newest, "--version"]).stdout == "bubblewrap 0.13.1\n"
+    """0.13.1 or, when Debian's pool has moved on, a newer one: fetch-bwrap says so, and the comparison what is new."""
+    version = run([newest, "--version"]).stdout.removeprefix("bubblewrap ").rstrip("\n")
+    assert tuple(map(int, version.split("."))) >= (0, 13, 1)
     assert run([OLD, "--version"]).stdout == "bubblewrap 0.8.0\n"
 
 
