@@ -707,12 +707,14 @@ shift
 mkfifo "$shared/go"
 "$@" < "$shared/go" &
 exec 3> "$shared/go"
+while [ ! -e "$shared/inside" ]; do
+        kill -0 $! || exit 92
+        sleep 0.01
+done
 {action}
 wait $!
 """
 LATE = """
-sleep_until() {{ while [ ! -e "$shared/$1" ]; do sleep 0.01; done; }}
-sleep_until inside
 mount -t tmpfs -o noexec tmpfs "$shared/late" && touch "$shared/late/marker"
 echo >&3
 exec 3>&-
@@ -723,7 +725,7 @@ def late_mount(box, program, run, tmp_path, *options):
     """The sandbox makes /rw/inside, the host then mounts below what is bound; what the sandbox sees of it."""
     argv = box.argv([*box.options(program("fs")), "--bind", tmp_path, "/rw", "--ro-bind", tmp_path, "/ro", *options],
                     ["/attack", "create", "/rw/inside", "wait", "open", "/ro/late/marker", "mounts"])
-    return run([*OUTER, "sh", "-c", OUTER_SCRIPT.format(action=LATE.format()), "sh", tmp_path, *argv])
+    return run([*OUTER, "sh", "-c", OUTER_SCRIPT.format(action=LATE), "sh", tmp_path, *argv])
 
 
 @pytest.mark.parametrize("mode", ("default", "private", "slave"))
@@ -751,8 +753,7 @@ def test_F30_mounts_of_the_sandbox_on_the_host(box, program, run, command, tmp_p
     argv = box.argv([*box.options(program("fs")), *options], ["/attack", "create", "/rw/inside", "wait", "mounts"])
     if command == "mount":
         argv = ["sh", "-c", 'mount -t tmpfs tmpfs "$1/late" && touch "$1/inside"; read line', "sh", tmp_path]
-    script = ('while [ ! -e "$shared/inside" ]; do sleep 0.01; done\ngrep " $shared/" /proc/self/mountinfo\n'
-              "echo >&3\nexec 3>&-\n")
+    script = 'grep " $shared/" /proc/self/mountinfo\necho >&3\nexec 3>&-\n'
     result = run([*OUTER, "sh", "-c", OUTER_SCRIPT.format(action=script), "sh", tmp_path, *argv])
     assert result.returncode == 0, result
     seen = [line for line in result.stdout.splitlines() if f" {tmp_path}/" in line]
