@@ -266,3 +266,11 @@ def test_verbose(personality, run):
 def test_verbose_tells_which_way_was_taken(cloche, run, without_syscalls):
     assert "in place" in run([cloche, "--verbose", "--ro-bind", "/", "/", "true"]).stderr
     assert "tmpfs" in run([cloche, "--verbose", "true"]).stderr
+
+
+# ---- labels ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("option", ["--exec-label", "--file-label"])
+def test_label_that_cannot_be_set(personality, run, option):
+    """Without SELinux, or, where there is SELinux, as no label at all: never silently ignored. tests/vm has the rest."""
+    result = run([personality, *HOST, option, "no label at all", "true"])
+    assert_fails(result, personality, "label" if personality.name == "bwrap" else option)

@@ -58,7 +58,7 @@ def test_data_content(on_tmpfs, see, memfd, option):
 
 
 @pytest.mark.parametrize("option", DATA_OPTIONS)
-@pytest.mark.parametrize("perms, mode", [("0", "0000"), ("0444", "0444"), ("640", "0640"), ("4755", "4755")])
+@pytest.mark.parametrize("perms, mode", [("0", "0000"), ("0444", "0444"), ("640", "0640"), ("1755", "1755")])
 def test_perms_of_data(on_tmpfs, see, memfd, option, perms, mode):
     fd = memfd(DATA)
     argv = [*on_tmpfs, "--perms", perms, f"--{option}", str(fd), "/file"]
