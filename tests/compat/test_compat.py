@@ -131,6 +131,33 @@ def test_command_line_of_user(case, runner, newest, bwrap):
     check(runner, case, newest, bwrap)
 
 
+# ---- the walker that stands in for openat2 ---------------------------------------------------------------------------
+def check_without_openat2(runner, case, bwrap, without_syscalls, error):
+    """Where an outer filter refuses openat2(2), the same mounts and the same errors come about."""
+    plain = runner.run(bwrap, case, case.with_option)
+    filtered = runner.run(" ".join(without_syscalls("openat2", [bwrap], error)), case, case.with_option)
+    for aspects in (plain, filtered):
+        aspects.pop("seccomp", None)  # the outer filter's
+        if "env" in aspects:
+            aspects["env"] = re.sub(r"^_=.*$", "", aspects["env"], flags=re.M)  # bash says what it started
+    names = compat.differing(plain, filtered)
+    assert not names, f"{case.where} {case.name}\n{case.with_option}\n{show(plain, filtered, names)}"
+
+
+@pytest.mark.parametrize("error", ["ENOSYS", "EPERM"])
+@pytest.mark.parametrize("case", [c for c in CASES if c.where.startswith("4-filesystem")
+                                  and not c.flags & {"root", "user"}], ids=str)
+def test_without_openat2(case, error, runner, bwrap, without_syscalls):
+    check_without_openat2(runner, case, bwrap, without_syscalls, error)
+
+
+@pytest.mark.parametrize("error, text", [("ENOSYS", "Function not implemented"), ("EPERM", "Operation not permitted")])
+def test_without_openat2_0_13_1_fails(error, text, run, newest, without_syscalls):
+    """The control: the filter is there, and 0.13.1 has no other way."""
+    result = run(without_syscalls("openat2", [newest, "--ro-bind", "/", "/", "true"], error))
+    assert (result.returncode, result.stderr) == (1, f"bwrap: Can't open source /: {text}\n")
+
+
 # ---- the cases themselves ----------------------------------------------------------------------------------------
 @pytest.mark.only_user
 def test_oracles_are_the_expected_versions(run, newest):
