@@ -151,11 +151,11 @@ def test_without_openat2(case, error, runner, bwrap, without_syscalls):
     check_without_openat2(runner, case, bwrap, without_syscalls, error)
 
 
-@pytest.mark.parametrize("error, text", [("ENOSYS", "Function not implemented"), ("EPERM", "Operation not permitted")])
-def test_without_openat2_0_13_1_fails(error, text, run, newest, without_syscalls):
+@pytest.mark.parametrize("error", ["ENOSYS", "EPERM"])
+def test_without_openat2_0_13_1_fails(error, run, newest, without_syscalls):
     """The control: the filter is there, and 0.13.1 has no other way."""
     result = run(without_syscalls("openat2", [newest, "--ro-bind", "/", "/", "true"], error))
-    assert (result.returncode, result.stderr) == (1, f"bwrap: Can't open source /: {text}\n")
+    assert (result.returncode, result.stderr) == (1, "bwrap: Can't open source /: Function not implemented\n")
 
 
 # ---- the cases themselves ----------------------------------------------------------------------------------------
