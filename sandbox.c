@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "generated-options.h"
 #include "spec/explain.h"
 #include "spec/report.h"
@@ -20,6 +21,7 @@
  * own. */
 static const struct personality *personality_of(const char *name)
 {
+	static const char deleted[] = " (deleted)";
 	const struct personality *personality = personality_for_program(name);
 	char exe[PATH_MAX];
 	ssize_t length;
@@ -28,6 +30,9 @@ static const struct personality *personality_of(const char *name)
 		return personality;
 	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[length > 0 ? length : 0] = '\0';
+	/* Replaced by an upgrade, or a memfd: proc_pid_exe(5). */
+	if (str_ends(exe, deleted))
+		exe[strlen(exe) - strlen(deleted)] = '\0';
 	personality = personality_for_program(exe);
 	return personality ? personality : personality_find("cloche");
 }

@@ -176,10 +176,8 @@ void fd_release(int fd)
 		return;
 	if (placeholder == fd) /* it was closed before, and stays held */
 		(void)take_fd(&placeholder);
-	else if (placeholder >= 0)
-		(void)dup3(placeholder, fd, O_CLOEXEC);
-	else
-		(void)close(fd);
+	else if (placeholder < 0 || dup3(placeholder, fd, O_CLOEXEC) < 0)
+		(void)close(fd); /* a number beyond the soft limit is given to nothing else */
 }
 
 bool fd_same_file(int first, int second)

@@ -44,6 +44,9 @@ const char *str_fd_path(char buf[STR_FD_PATH_SIZE], int fd);
 /** str_starts - has @text the prefix @prefix? */
 bool str_starts(const char *text, const char *prefix);
 
+/** str_ends - has @text the suffix @suffix? */
+bool str_ends(const char *text, const char *suffix);
+
 /** str_format - a new string; NULL when out of memory. The caller frees it. Not for use after
  * clone. */
 must_check char *str_format(const char *format, ...) format_printf(1, 2);

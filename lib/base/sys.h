@@ -13,11 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* open_tree_attr(2), since Linux 6.15: open_tree and mount_setattr in one call. */
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467
-#endif
-
 /* clone3(2), since Linux 5.3. Like fork(2): the child runs on a copy of the caller's memory. */
 static inline pid_t sys_clone3(struct clone_args *args)
 {

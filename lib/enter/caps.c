@@ -36,14 +36,15 @@ static uint64_t get_permitted(void)
 	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
-/* Removes all but @keep from the bounding set; EINVAL marks the kernel's last capability. */
+/* Removes all but @keep from the bounding set; EINVAL marks the kernel's last capability, which
+ * is CAP_CHECKPOINT_RESTORE (Linux 5.9) or a later one. */
 static int trim_bounding_set(uint64_t keep)
 {
 	for (unsigned long cap = 0; cap < 64; cap++) {
 		if (keep >> cap & 1)
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return errno == EINVAL ? 0 : -errno;
+			return errno == EINVAL && cap > CAP_CHECKPOINT_RESTORE ? 0 : -errno;
 	}
 	return 0;
 }
@@ -98,10 +99,9 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
  * one harmless one in the permitted set keeps COMMAND, which never gets it, away from the init
  * process, while the sandbox's owner outside can still join it (measured on 5.10 to 7.3).
  */
-int caps_guard(const struct plan *plan, struct cloche_error *err)
+int caps_guard(struct cloche_error *err)
 {
 	const uint64_t guard = 1ull << CAP_WAKE_ALARM;
 
-	(void)plan;
 	return set_caps(0, guard & get_permitted(), 0) < 0 ? caps_error(errno, err) : 0;
 }

@@ -181,7 +181,7 @@ must_check int caps_drop(const struct plan *plan, struct cloche_error *err);
 
 /** caps_guard - leave the init process the one capability that COMMAND never has, so that COMMAND
  * cannot trace it */
-must_check int caps_guard(const struct plan *plan, struct cloche_error *err);
+must_check int caps_guard(struct cloche_error *err);
 
 /** seccomp_load - load the programs in order (seccomp.c) */
 must_check int seccomp_load(const struct enter *enter, struct cloche_error *err);

@@ -55,16 +55,35 @@ static int make_by_context(const struct layers *layers, bool by_descriptor)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Directory @prefix plus number in the scratch tmpfs, its name goes to @name; O_PATH fd or -errno.
+ */
+static int make_scratch_dir(struct mounts *mounts, const char *prefix, char name[32])
+{
+	struct str_buf text = { .data = name, .size = 32 };
+	int fd;
+
+	str_add(&text, prefix);
+	str_add_number(&text, mounts->scratch_count++);
+	if (mkdirat(mounts->scratch_fd, name, 0755) < 0)
+		return -errno;
+	fd = openat(mounts->scratch_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /*
  * Before "lowerdir+" (Linux 6.5) all layers stand in one string of mount(2), which attaches at
- * once: to the destination itself, through its descriptor.
+ * once: to a directory of the scratch tmpfs, from where it is cloned. fd or -errno.
  */
-static int make_by_string(const struct layers *layers, int dest)
+cold_path static int make_by_string(struct mounts *mounts, const struct layers *layers)
 {
-	char options[4096], path[STR_FD_PATH_SIZE];
+	char options[4096], path[STR_FD_PATH_SIZE], name[32];
 	struct str_buf text = { .data = options, .size = sizeof(options) };
 	unsigned long flags = MS_NOSUID | MS_NODEV;
+	_close_ int point = make_scratch_dir(mounts, "overlay-", name);
+	int fd;
 
+	if (point < 0)
+		return point;
 	str_add(&text, "userxattr,lowerdir=");
 	for (size_t i = layers->count; i > 0; i--) {
 		str_add(&text, str_fd_path(path, layers->lower[i - 1]));
@@ -81,23 +100,9 @@ static int make_by_string(const struct layers *layers, int dest)
 		return -E2BIG;
 	if (layers->upper < 0)
 		flags |= MS_RDONLY;
-	if (mount("overlay", str_fd_path(path, dest), "overlay", flags, options) < 0)
+	if (mount("overlay", str_fd_path(path, point), "overlay", flags, options) < 0)
 		return -errno;
-	return 0;
-}
-
-/* Directory @prefix plus number in the scratch tmpfs; O_PATH fd or -errno. */
-static int make_scratch_dir(struct mounts *mounts, const char *prefix)
-{
-	char name[32];
-	struct str_buf text = { .data = name, .size = sizeof(name) };
-	int fd;
-
-	str_add(&text, prefix);
-	str_add_number(&text, mounts->scratch_count);
-	if (mkdirat(mounts->scratch_fd, name, 0755) < 0)
-		return -errno;
-	fd = openat(mounts->scratch_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_tree(mounts->scratch_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -118,16 +123,15 @@ int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index,
 {
 	struct mounts *mounts = &enter->mounts;
 	_close_ int upper = mounts->upper_fds[index], work = mounts->work_fds[index];
-	_close_ int tree = -EBADF, dest = -EBADF;
+	_close_ int tree = -EBADF;
 	struct layers layers = { .lower = mounts->layer_fds + op->layer_first,
 				 .count = op->layer_count };
-	int r;
+	char name[32];
 
 	mounts->upper_fds[index] = mounts->work_fds[index] = -EBADF;
 	if (op->flags == OVERLAY_TMP) {
-		mounts->scratch_count++;
-		upper = make_scratch_dir(mounts, "upper-");
-		work = upper < 0 ? upper : make_scratch_dir(mounts, "work-");
+		upper = make_scratch_dir(mounts, "upper-", name);
+		work = upper < 0 ? upper : make_scratch_dir(mounts, "work-", name);
 		if (work < 0)
 			return overlay_error(op, work, err);
 	}
@@ -136,25 +140,11 @@ int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index,
 	tree = make_by_context(&layers, true);
 	if (is_unknown_way(tree))
 		tree = make_by_context(&layers, false);
-	if (tree >= 0) {
-		if (op->flags != OVERLAY_RW) /* its upper directory is the host's */
-			mount_own(mounts, tree);
-		return mount_attach(enter, op, tree, err);
-	}
-	if (!is_unknown_way(tree))
+	if (is_unknown_way(tree))
+		tree = make_by_string(mounts, &layers);
+	if (tree < 0)
 		return overlay_error(op, tree, err);
-	path_cache_drop(&mounts->cache);
-	dest = mount_make_dest(enter, op, S_IFDIR | 0755, err);
-	if (dest < 0)
-		return dest;
-	r = make_by_string(&layers, dest);
-	if (r < 0)
-		return overlay_error(op, r, err);
-	if (op->flags != OVERLAY_RW) {
-		close_pointer(&dest);
-		dest = path_open(mounts->root_fd, op->dest, O_PATH | O_DIRECTORY);
-		if (dest >= 0)
-			mount_own(mounts, dest);
-	}
-	return 0;
+	if (op->flags != OVERLAY_RW) /* its upper directory is the host's */
+		mount_own(mounts, tree);
+	return mount_attach(enter, op, tree, err);
 }

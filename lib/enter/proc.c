@@ -29,16 +29,19 @@ static int cover(const struct enter *enter, int proc_fd, const char *name, struc
 static int cover_all(const struct enter *enter, int proc_fd, struct cloche_error *err)
 {
 	static const char *const names[] = { "sys", "sysrq-trigger", "irq", "bus" };
+	const struct plan *plan = enter->plan;
 	int r = 0;
 
-	/* Root's files: where root is not mapped, nobody inside can write them, whatever his
-	 * capabilities. */
-	if (!enter->plan->personality->protects_proc && enter->plan->writes_id_maps &&
-	    enter->plan->outer_uid != 0)
+	/*
+	 * Root's files: where root is not mapped, nobody inside can write them, whatever his
+	 * capabilities. Covered, they would make the kernel refuse a procfs to nested sandboxes
+	 * (mount_too_revealing), so not where those are allowed.
+	 */
+	if (plan->writes_id_maps && plan->outer_uid != 0 &&
+	    (!plan->personality->protects_proc || plan->max_userns < 0))
 		return 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		if (enter->plan->personality->protects_proc ||
-		    faccessat(proc_fd, names[i], W_OK, 0) == 0)
+		if (plan->personality->protects_proc || faccessat(proc_fd, names[i], W_OK, 0) == 0)
 			r = cover(enter, proc_fd, names[i], err);
 	return r;
 }

@@ -29,8 +29,6 @@ void mount_own(struct mounts *mounts, int fd)
 
 static int root_error(int errnum, struct cloche_error *err)
 {
-	if (errnum == EPERM)
-		error_set_hint(err, HINT_LANDLOCK);
 	if (errnum == ENOSPC)
 		error_set_hint(err, HINT_MOUNT_LIMIT);
 	if (errnum == ENOSYS) {
@@ -49,8 +47,11 @@ static int attach_tmpfs(struct enter *enter, uint64_t size, struct cloche_error 
 		return tree == -EOVERFLOW
 			       ? (error_set_hint(err, HINT_NOT_MAPPED), root_error(-tree, err))
 			       : root_error(-tree, err);
-	if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+		if (errno == EPERM) /* which lets all steps before pass */
+			error_set_hint(err, HINT_LANDLOCK);
 		return root_error(errno, err);
+	}
 	mount_own(&enter->mounts, tree);
 	return take_fd(&tree);
 }

@@ -292,7 +292,7 @@ cold_path static int open_tree_through_fd(const struct enter *enter, const char 
 
 static int open_bind_path(const struct enter *enter, const char *path, struct cloche_error *err)
 {
-	const int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+	const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
 	_close_ int fd = -EBADF;
 	int tree;
 
@@ -396,25 +396,32 @@ static int open_overlay(struct enter *enter, const struct fs_op *op, size_t inde
 	return r < 0 ? r : open_layer(enter, op->work, &enter->mounts.work_fds[index], err);
 }
 
-/* The device nodes of --dev: the host's, except that the terminal on stdout becomes the console. */
+/*
+ * The device nodes of --dev: the host's, except that the terminal on stdout becomes the console. A
+ * read-only mount does not keep anybody from writing to a device, but from changing the host's node
+ * (root owns them, and needs no capability for chmod(2)).
+ */
 static int open_devices(struct enter *enter, struct cloche_error *err)
 {
 	static const char *const paths[] = { "/dev/null",   "/dev/zero",    "/dev/full",
 					     "/dev/random", "/dev/urandom", "/dev/tty" };
+	const struct plan *plan = enter->plan;
 	struct mounts *mounts = &enter->mounts;
 	const char *tty = enter->facts->tty;
+	uint64_t attributes =
+		MOUNT_ATTR_NOSUID | (plan->personality->protects_proc ? MOUNT_ATTR_RDONLY : 0);
 
 	if (mounts->dev_trees[0] >= 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		mounts->dev_trees[i] = source_clone(AT_FDCWD, paths[i], MOUNT_ATTR_NOSUID,
-						    enter->plan->private_mounts);
+		mounts->dev_trees[i] =
+			source_clone(AT_FDCWD, paths[i], attributes, plan->private_mounts);
 		if (mounts->dev_trees[i] < 0)
 			return source_error(enter, paths[i], -mounts->dev_trees[i], err);
 	}
 	if (tty && tty[0] == '/')
 		mounts->dev_trees[ARRAY_SIZE(paths)] =
-			source_clone(AT_FDCWD, tty, MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
+			source_clone(AT_FDCWD, tty, attributes, plan->private_mounts);
 	return 0;
 }
 

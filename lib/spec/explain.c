@@ -85,6 +85,17 @@ static void put_json(const char *text, FILE *out)
 
 /* ---- for people ---- */
 
+static bool is_joined(const struct plan *plan, uint64_t namespace)
+{
+	return (namespace == CLONE_NEWUSER && plan->spec->userns_fd.fd >= 0) ||
+	       (namespace == CLONE_NEWPID && plan->spec->pidns_fd.fd >= 0);
+}
+
+static bool is_shared(const struct plan *plan, uint64_t namespace)
+{
+	return !(plan->clone_flags & namespace) && !is_joined(plan, namespace);
+}
+
 static void text_namespaces(const struct plan *plan, const struct facts *facts, FILE *out)
 {
 	fputs("namespaces:", out);
@@ -93,10 +104,17 @@ static void text_namespaces(const struct plan *plan, const struct facts *facts, 
 			fprintf(out, " %s", namespaces[i].name);
 	fputs("\nshared with the host:", out);
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
-		if (!(plan->clone_flags & namespaces[i].flag))
+		if (is_shared(plan, namespaces[i].flag))
 			fprintf(out, " %s", namespaces[i].name);
-	fprintf(out, "\nids: uid %u inside is %u outside, gid %u inside is %u outside\n",
-		plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
+	fputc('\n', out);
+	if (plan->spec->pidns_fd.fd >= 0)
+		fprintf(out, "joined: the pid namespace of fd %d\n", plan->spec->pidns_fd.fd);
+	if (plan->spec->userns_fd.fd >= 0)
+		fprintf(out, "joined: the user namespace of fd %d, whose maps tell the ids\n",
+			plan->spec->userns_fd.fd);
+	else
+		fprintf(out, "ids: uid %u inside is %u outside, gid %u inside is %u outside\n",
+			plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
 	fprintf(out, "user namespaces inside: %s\n",
 		plan->max_userns >= 0 ? "forbidden" : "allowed");
 	if (plan->inner_userns)
@@ -196,7 +214,9 @@ static void json_namespaces(const struct plan *plan, bool unshared, FILE *out)
 
 	fputc('[', out);
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		if (!(plan->clone_flags & namespaces[i].flag) == unshared)
+		uint64_t flag = namespaces[i].flag;
+
+		if (unshared ? !(plan->clone_flags & flag) : !is_shared(plan, flag))
 			continue;
 		fprintf(out, "%s\"%s\"", separator, namespaces[i].name);
 		separator = ", ";

@@ -66,6 +66,15 @@ static char *read_link(const char *path)
 	return length > 0 ? strndup(target, (size_t)length) : NULL;
 }
 
+/* The path that leads to the terminal on @fd here; in another devpts the same path is another one.
+ */
+static char *terminal_path(int fd)
+{
+	char path[PATH_MAX];
+
+	return ttyname_r(fd, path, sizeof(path)) == 0 ? strdup(path) : NULL;
+}
+
 static bool limit_is_0(void)
 {
 	_close_ int fd = open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC);
@@ -74,24 +83,23 @@ static bool limit_is_0(void)
 	return fd >= 0 && read(fd, text, sizeof(text)) == 2 && text[0] == '0' && text[1] == '\n';
 }
 
-void facts_read(struct facts *facts, char *const *environ)
+void facts_read(struct facts *facts, char *const *variables)
 {
 	uint64_t permitted = permitted_caps();
-	char link[STR_FD_PATH_SIZE];
 
 	facts->uid = getuid();
 	facts->gid = getgid();
 	facts->permitted = permitted;
 	facts->is_root = facts->uid == 0 && permitted >> CAP_SYS_ADMIN & 1;
 	facts->privilege = file_privilege(facts->uid, facts->gid, permitted);
-	facts->environ = environ;
+	facts->environ = variables;
 	facts->env_is_unsafe = getauxval(AT_SECURE) != 0;
 	facts->cwd = getcwd(NULL, 0);
 	if (facts->cwd && facts->cwd[0] != '/') { /* "(unreachable)..." */
 		free(facts->cwd);
 		facts->cwd = NULL;
 	}
-	facts->tty = isatty(1) ? read_link(str_fd_path(link, 1)) : NULL;
+	facts->tty = terminal_path(1);
 	facts->stdin_is_tty = isatty(0);
 	facts->userns_limit_is_0 = facts->is_root && limit_is_0();
 	facts->has_cgroup_ns = access("/proc/self/ns/cgroup", F_OK) == 0;

@@ -43,9 +43,10 @@ struct facts {
 	char *shell;				    /* absolute, NULL where unknown */
 };
 
-/** facts_read - ask the host; @facts is zeroed, @environ borrowed. Out of memory counts as unknown.
+/** facts_read - ask the host; @facts is zeroed, @variables (the environment) borrowed. Out of
+ * memory counts as unknown.
  */
-void facts_read(struct facts *facts, char *const *environ);
+void facts_read(struct facts *facts, char *const *variables);
 
 /** facts_read_user - fill links, user, home and shell, from /etc/passwd or else the environment */
 void facts_read_user(struct facts *facts);

@@ -107,17 +107,10 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static bool ends_in_bwrap(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length >= 5 && strcmp(name + length - 5, "bwrap") == 0;
-}
-
 const struct personality *personality_for_program(const char *name)
 {
 	name = base_name(name);
-	if (ends_in_bwrap(name))
+	if (str_ends(name, "bwrap"))
 		return personality_find("bwrap");
 	return str_starts(name, "cloche") ? personality_find("cloche") : NULL;
 }

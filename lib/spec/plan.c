@@ -115,7 +115,7 @@ static int plan_caps(struct plan *plan, const struct facts *facts)
 		else
 			plan->keep_caps &= ~spec->cap_ops[i].mask;
 	}
-	if (keeps) /* no more than root has, though a new user namespace would give it */
+	if (keeps && !is_unshared(plan, CLONE_NEWUSER)) /* there are no others to be had */
 		plan->keep_caps &= facts->permitted;
 	plan->raises_caps = spec->cap_op_count;
 	return 0;
@@ -162,7 +162,6 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 	const struct spec *spec = plan->spec;
 	const struct personality *personality = plan->personality;
 	size_t root_ops = 0;
-	bool writes_below = false; /* to a host directory, which flags set in place would forbid */
 	int r;
 
 	plan->private_mounts = spec->propagation ? spec->propagation == PROPAGATION_PRIVATE
@@ -180,16 +179,15 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 		root_ops += path_is_root(op->dest);
 		plan->copies_data |=
 			op->type == OP_FILE || op->type == OP_DATA || op->type == OP_DATA_RO;
-		if (op->type == OP_DATA || op->type == OP_DATA_RO ||
-		    (op->type == OP_OVERLAY && op->flags == OVERLAY_TMP))
+		/* Overlays, too: for their uppers, and for kernels that attach them at once. */
+		if (op->type == OP_DATA || op->type == OP_DATA_RO || op->type == OP_OVERLAY)
 			plan->needs_scratch = true;
-		writes_below |= op->type == OP_OVERLAY && op->flags == OVERLAY_RW;
 		if (op->type == OP_TMPFS && !op->size)
 			op->size = personality->tmp_size;
 	}
 	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND &&
 			 path_is_root(plan->ops[0].source) && path_is_root(plan->ops[0].dest) &&
-			 root_ops == 1 && !plan->needs_scratch && !writes_below;
+			 root_ops == 1 && !plan->needs_scratch;
 	return 0;
 }
 

@@ -160,6 +160,7 @@ struct path_layer {
 struct spec {
 	const struct personality *personality;
 	enum spec_action action;
+	pid_t parent; /* who started us, asked before reading, which may wait for it */
 
 	struct option_use *uses;
 	size_t use_count;

@@ -289,9 +289,13 @@ void init_main(struct enter *enter)
 		(void)prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
 	if (family.proc_fd >= 0 && getppid() != supervisor)
 		_exit(enter->plan->personality
-			      ->status_setup); /* it died before: COMMAND follows us */
-	if (caps_guard(enter->plan, &err) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+			      ->status_setup); /* it died before; COMMAND follows us */
+	if (caps_guard(&err) < 0)
 		child_fail(enter, &err);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		(void)error_set(&err, ERROR_NO_NEW_PRIVS, errno, NULL);
+		child_fail(enter, &err);
+	}
 	(void)signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when we tell it the status */
 	if (close_fds(enter) < 0)
 		_exit(enter->plan->personality->status_setup);

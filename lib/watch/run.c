@@ -70,23 +70,23 @@ static int open_pipe(int *ret_read, int *ret_write, struct cloche_error *err)
 
 /*
  * The parent process, not the thread that started us, decides: its pidfd tells when it ends. If our
- * parent changed meanwhile, it is gone already. A parent in another pid namespace has no number
- * here; then only the kernel's signal is left, which comes from the thread.
+ * parent has changed since we began to read, it is gone already. A parent in another pid namespace
+ * has no number here; then only the kernel's signal is left, which comes from the thread.
  */
 static int watch_parent(struct run *run, struct cloche_error *err)
 {
-	pid_t parent = getppid();
+	pid_t parent = run->plan->spec->parent;
 
 	if (!run->plan->die_with_parent)
 		return 0;
-	if (parent == 0)
-		return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0
-			       ? pipe_error(errno, "a watch", err)
-			       : 0;
-	run->parent_pidfd = pidfd_open(parent, 0);
-	if (run->parent_pidfd < 0 || getppid() != parent)
-		return error_set(err, ERROR_PARENT_GONE, 0, NULL);
-	return 0;
+	if (parent == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return pipe_error(errno, "a watch", err);
+	if (parent != 0) {
+		run->parent_pidfd = pidfd_open(parent, 0);
+		if (run->parent_pidfd < 0 && errno != ESRCH)
+			return pipe_error(errno, "a process descriptor", err);
+	}
+	return getppid() == parent ? 0 : error_set(err, ERROR_PARENT_GONE, 0, NULL);
 }
 
 /* Signals that go to COMMAND; before it runs, those that would end us end the start. */
@@ -235,14 +235,14 @@ static bool can_share_memory(const struct run *run)
 	const struct spec *spec = run->plan->spec;
 
 	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data &&
-	       run->go_fd < 0 && spec->block_fd.fd < 0;
+	       run->go_fd < 0 && spec->block_fd.fd < 0 && !run->plan->die_with_parent;
 }
 
 /* Makes the child. */
 static int start_child(struct run *run, struct enter *enter, struct cloche_error *err)
 {
 	struct start start = { .run = run, .enter = enter };
-	pid_t pid;
+	pid_t pid = -ENOMEM;
 	int r;
 
 	if (run->plan->spec->pidns_fd.fd >= 0 && run->plan->clone_flags & CLONE_NEWPID)
@@ -251,7 +251,7 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 		pid = process_clone_on_stack(child_entry, enter,
 					     (int)run->plan->clone_flags | CLONE_PIDFD | SIGCHLD,
 					     &run->pidfd);
-	else
+	if (pid == -ENOMEM) /* not tried, or no address space for a stack (RLIMIT_AS) */
 		pid = clone_child(&start, 0);
 	if (pid < 0)
 		return clone_error(run->plan, -pid, err);
@@ -335,6 +335,15 @@ static int read_end(struct run *run, struct cloche_error *err)
 	return 0;
 }
 
+/* Would this signal end us, if we did not hold it? Not so under nohup(1). */
+static bool ends_start(int number)
+{
+	struct sigaction action;
+
+	return (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) &&
+	       sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
+}
+
 /*
  * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group,
  * COMMAND included, unless that is in a session of its own. While the start goes on, the init
@@ -347,8 +356,7 @@ static void pass_signal(struct run *run)
 
 	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	if (!run->executed && (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
-			       info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT))
+	if (!run->executed && ends_start((int)info.ssi_signo))
 		run->pending = (int)info.ssi_signo;
 	if (!run->executed || info.ssi_code != SI_KERNEL || run->plan->new_session)
 		(void)pidfd_send_signal(run->pidfd, (int)info.ssi_signo, NULL, 0);

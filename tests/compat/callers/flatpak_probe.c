@@ -14,7 +14,7 @@
 
 int main(void)
 {
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
 	char answer[256];
 	ssize_t len;

@@ -3,10 +3,10 @@
  * record_exec: stands in the place of the bwrap under test, appends one line that says how it was
  * called to a log, and then executes the real one.
  *
- * The tests of this directory put it where a caller looks for bwrap. A passing test then proves that
- * the caller started the binary under test and not another copy, and the log tells developers which
- * options real programs use. It is C and not a script because the caller's world must reach bwrap
- * untouched: an interpreter would ignore SIGPIPE, open descriptors or need an environment.
+ * The tests of this directory put it where a caller looks for bwrap. A passing test then proves
+ * that the caller started the binary under test and not another copy, and the log tells developers
+ * which options real programs use. It is C and not a script because the caller's world must reach
+ * bwrap untouched: an interpreter would ignore SIGPIPE, open descriptors or need an environment.
  *
  * REAL (the binary to execute) and LOG (the file to append to) are set by the compiler's command
  * line, for callers may clear the environment. The log gets one JSON object per line and per start:
