@@ -12,7 +12,6 @@ def words(*args, end="\0"):
 
 
 # ---- --args ------------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_args(personality, run, memfd):
     fd = memfd(words(*HOST, "--setenv", "A", "from the file"))
     assert run([personality, "--args", str(fd), "sh", "-c", "echo $A"], pass_fds=[fd]).stdout == "from the file\n"
@@ -77,7 +76,6 @@ def test_args_of_itself(personality, run, memfd):
     assert_fails(result, personality, "Bad file descriptor")
 
 
-@pytest.mark.vm
 def test_args_more_than_9000_words(personality, run, memfd):
     fd = memfd(words(*[word for number in range(20000) for word in ("--setenv", f"V{number % 100}", number)]))
     assert run([personality, *HOST, "--args", str(fd), "sh", "-c", "echo $V99"], pass_fds=[fd]).stdout == "19999\n"
@@ -148,7 +146,6 @@ def test_args_of_a_gigabyte_is_refused(personality, run, tmp_path):
 
 
 # ---- --opt=VALUE -------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("option, value, script, output", [
     ("--chdir", "/usr", "pwd", "/usr"), ("--uid", "77", "id -u", "77"), ("--hostname", "a=b", "uname -n", "a=b"),
     ("--tmpfs", "/mnt", "ls -A /mnt", ""), ("--unsetenv", "TERM", "echo [$TERM]", "[]"), ("--cap-add", "net_raw", "echo x", "x")])
@@ -242,7 +239,6 @@ def test_repeated_option_warns(personality, run, option, first, second):
 
 
 # ---- --help, --version, --compat, --level-prefix -----------------------------------------------------------------
-@pytest.mark.vm
 def test_help(personality, run):
     result = run([personality, "--help"])
     assert result.returncode == 0 and result.stderr == ""
@@ -263,7 +259,6 @@ def test_help_version_act_where_they_stand(personality, run, first):
     assert_fails(run([personality, "--bogus", first]), personality, "nknown option --bogus")
 
 
-@pytest.mark.vm
 def test_compat_is_the_other_name(cloche, bwrap, run):
     """Defaults, messages and exit status."""
     assert run([cloche, "--compat", "bwrap", "--version"]).stdout == run([bwrap, "--version"]).stdout
@@ -274,7 +269,6 @@ def test_compat_is_the_other_name(cloche, bwrap, run):
     assert run([cloche, "--compat", "nosuch", "true"]).returncode == 125
 
 
-@pytest.mark.vm
 def test_level_prefix(personality, run):
     result = run([personality, *HOST, "--chdir", "/", "--level-prefix", "--chdir", "/usr", "--chmod", "0700", "/nosuch", "true"])
     lines = result.stderr.splitlines()

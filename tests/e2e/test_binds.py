@@ -35,7 +35,6 @@ def test_bind_shows_the_source(personality, run, source, option):
     assert (result.returncode, result.stdout) == (0, "content\n"), result
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("option", ALL_BINDS)
 def test_bind_write(personality, run, source, option):
     result = run([*base(personality), f"--{option}", source, "/mnt", "sh", "-c", WRITE])
@@ -176,7 +175,6 @@ def test_bind_magic_link_source_is_refused(cloche, bwrap, run, source, opened):
 
 
 # ---- descriptors as sources --------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_bind_fd(personality, run, source, opened):
     fd = opened(source, os.O_PATH)
     result = run([*base(personality), "--bind-fd", str(fd), "/mnt", "sh", "-c", WRITE], pass_fds=[fd])
@@ -248,7 +246,6 @@ def test_bind_fd_is_closed_for_command(bwrap, run, source, opened):
 SUBMOUNT = 'mkdir -p "$1/sub"; mount -t tmpfs none "$1/sub"; echo below >"$1/sub/file"; shift; exec "$@"'
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("option", ["ro-bind", "ro-bind-try"])
 def test_ro_bind_submounts(personality, run, source, user, option):
     result = run(in_own_mounts(user, SUBMOUNT, source, *base(personality), f"--{option}", source, "/mnt", "sh", "-c",
@@ -341,6 +338,7 @@ def test_bind_refused_submount_is_named(personality, run, user, refuse_flags, so
         assert "hint: " in result.stderr and "--not-a-security-boundary" in result.stderr
 
 
+@pytest.mark.vm
 def test_not_a_security_boundary_warns(personality, run, user, refuse_flags, source):
     result = run(refused(personality, user, refuse_flags, source, "--not-a-security-boundary"))
     assert (result.returncode, result.stdout) == (0, "content\n"), result

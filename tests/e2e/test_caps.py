@@ -33,7 +33,6 @@ def test_caps_none_under_our_own_name(cloche, caps):
 
 
 @pytest.mark.only_user
-@pytest.mark.vm
 def test_caps_none_for_an_ordinary_user(bwrap, caps):
     assert caps([bwrap, *HOST]) == every_set(0)
     assert caps([bwrap, *OWN, "--uid", "0"]) == every_set(0)
@@ -47,7 +46,6 @@ def test_caps_of_real_root_as_bwrap(bwrap, caps):
 
 
 # ---- --cap-add, --cap-drop ---------------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("name", ["CAP_NET_RAW", "cap_net_raw", "NET_RAW", "net_raw", "Cap_Net_Raw", "Net_raw"])
 @pytest.mark.only_user
 def test_cap_add(personality, caps, name):

@@ -56,13 +56,11 @@ def test_environment_order_is_kept(bwrap, run):
 
 
 # ---- --setenv, --unsetenv, --clearenv ----------------------------------------------------------------------------
-@pytest.mark.vm
 def test_setenv(personality, env_of):
     env = env_of([personality, *HOST, "--setenv", "NEW", "a value=\nwith all", "--setenv", "TERM", "changed", "--setenv", "E", ""])
     assert (env["NEW"], env["TERM"], env["E"]) == ("a value=\nwith all", "changed", "")
 
 
-@pytest.mark.vm
 def test_unsetenv(personality, env_of):
     assert "TERM" in env_of([personality, *HOST])
     assert "TERM" not in env_of([personality, *HOST, "--unsetenv", "TERM"])
@@ -77,7 +75,6 @@ def test_clearenv(personality, run):
     assert variables(result) == {"PWD": "/"}
 
 
-@pytest.mark.vm
 def test_env_options_in_order(personality, run):
     result = run([personality, *HOST, "--setenv", "A", "1", "--clearenv", "--setenv", "B", "1", "--setenv", "B", "2", "--setenv", "C",
                   "1", "--unsetenv", "C", "/usr/bin/env", "-0"])
@@ -113,7 +110,6 @@ def test_setenv_many(personality, run):
 
 
 # ---- --keep-env --------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("pattern, kept", [
     ("SECRET", {"SECRET"}), ("SEC*", {"SECRET"}), ("S?CRET", {"SECRET"}), ("[SX]*", {"SECRET", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"}),
     ("secret", set()), ("NO_SUCH", set()), ("EMPTY", {"EMPTY"})])
@@ -177,7 +173,6 @@ def where(*options):
     return [*options, "sh", "-c", 'pwd -P; echo "$PWD"']
 
 
-@pytest.mark.vm
 def test_chdir(personality, run):
     assert run([personality, *where(*HOST, "--chdir", "/usr/share")], cwd="/usr").stdout == "/usr/share\n/usr/share\n"
 
@@ -202,7 +197,6 @@ def test_chdir_last_one_counts(personality, run):
     assert result.stdout == "/etc\n" and "last --chdir" in result.stderr.replace("the last", "last"), result
 
 
-@pytest.mark.vm
 def test_cwd_is_the_callers_where_it_exists(personality, run, tmp_path):
     assert run([personality, *where(*HOST)], cwd=tmp_path).stdout == f"{tmp_path}\n{tmp_path}\n"
 
@@ -243,7 +237,6 @@ def test_setenv_pwd_is_overwritten(personality, run):
 
 
 # ---- argv[0] -----------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_argv0(personality, run):
     argv = [personality, *HOST, "--argv0", "another name", "sh", "-c", "cat /proc/$$/cmdline"]
     assert run(argv).stdout.split("\0")[0] == "another name"

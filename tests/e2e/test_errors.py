@@ -16,7 +16,6 @@ def lines(result):
 
 
 # ---- form --------------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("words, message", [
     (["--bind", "/nosuch", "/mnt"], "--bind /nosuch /mnt: cannot open the source /nosuch: No such file or directory"),
     (["--tmpfs", "/etc/passwd/x"], "--tmpfs /etc/passwd/x: cannot create the parents of /etc/passwd/x: Not a directory"),
@@ -90,7 +89,6 @@ def test_hint(cloche, run, words, hint):
     assert hint in hint_of(run([cloche, *words]))
 
 
-@pytest.mark.vm
 def test_hint_of_wrong_order(cloche, run):
     """Not an error: there may be a reason."""
     result = run([cloche, "--ro-bind", "/usr", "/mnt/x", "--tmpfs", "/mnt", "ls", "-A", "/mnt"])
@@ -103,7 +101,6 @@ def refused(run, without_syscalls, call, argv, error="ENOSYS"):
     return run(without_syscalls(call, [str(word) for word in argv], error))
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("call", ["clone3", "mount_setattr", "open_tree", "fsopen", "fsmount", "move_mount"])
 def test_hint_of_a_missing_call(cloche, bwrap, run, without_syscalls, call):
     """Without mount_setattr(2) the kernel is older than 5.12, or, on a newer one, a filter stands in the way."""
@@ -253,7 +250,6 @@ def test_empty_argv(personality, compile_c, run):
 
 
 # ---- --verbose ---------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_verbose(personality, run):
     argv = [personality, *HOST, "--verbose", "sh", "-c", "echo out; echo err >&2"]
     result = run(argv)

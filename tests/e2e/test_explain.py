@@ -39,7 +39,6 @@ def test_explain_json_of_the_defaults(cloche, plan, user):
     assert "rw" in mount(found, "/tmp")["flags"] and mount(found, "/tmp")["size"] == 1 << 30
 
 
-@pytest.mark.vm
 def test_explain_json_of_bwrap(bwrap, plan, user):
     found = plan([bwrap, "--ro-bind", "/", "/"])
     assert found["personality"] == "bwrap"
@@ -111,7 +110,6 @@ def test_explain_json_capabilities(cloche, plan):
 
 
 # ---- --explain ---------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_explain_for_people(cloche, run, user):
     text = run([cloche, "--explain", "--ro-bind", "/etc/hostname", "/mnt/name", "--setenv", "NEW", "value", "true"], check=True).stdout
     for word in ("namespaces:", "user mount pid net ipc uts cgroup", f"uid {user.uid}", "/mnt/name", "/etc/hostname", "(ro,nosuid,nodev",
@@ -150,7 +148,6 @@ def test_explain_other_word(cloche, run):
 
 
 # ---- --print-args ------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_print_args(personality, run, memfd):
     fd = memfd("--setenv\0A\0a value\0--args\0%d\0" % (inner := memfd("--unsetenv\0B\0")))
     result = run([personality, "--print-args", "--ro-bind", "/", "/", "--args", str(fd), "--chdir=/usr", "true"], pass_fds=[fd, inner],

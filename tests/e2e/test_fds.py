@@ -131,7 +131,6 @@ def test_fds_closed_streams_status(personality, run, closed, command, status):
     assert result.returncode == (status if status is not None else 127 if personality.name == "cloche" else 1), result
 
 
-@pytest.mark.vm
 def test_fds_0_to_2_as_arguments(personality, run, memfd):
     argv = [personality, *HOST, "--tmpfs", "/tmp"]
     assert run([*argv, "--file", "0", "/tmp/f", "cat", "/tmp/f"], input="data").stdout == "data"
@@ -223,7 +222,6 @@ def lock_type(path):
     return int.from_bytes(request[:2], "little", signed=True)
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("options", [[], ["--unshare-pid"]])
 def test_lock_file_is_locked_while_it_runs(personality, popen, tmp_path, options):
     path = tmp_path / "lock"
@@ -288,7 +286,6 @@ def test_info_fd_is_closed_when_written(personality, popen, pipe):
 
 
 # ---- --block-fd, --userns-block-fd -------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("end", ["byte", "closed"])
 def test_block_fd_waits(personality, popen, pipe, tmp_path, end):
     read, write = pipe()
@@ -314,7 +311,6 @@ def test_block_fd_everything_is_set_up(personality, run, tmp_path, pipe):
     assert_fails(result, personality, "nosuch")
 
 
-@pytest.mark.vm
 def test_userns_block_fd_lets_the_caller_write_the_maps(personality, popen, pipe, user):
     read, write = pipe()
     info, report = pipe()

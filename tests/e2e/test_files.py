@@ -17,7 +17,6 @@ def on_tmpfs(personality):
 
 
 # ---- --dir -------------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_dir_with_its_parents(on_tmpfs, see):
     seen = see([*on_tmpfs, "--dir", "/a/b/c"], "/a", "/a/b", "/a/b/c")
     assert [(entry.type, entry.mode) for entry in seen.values()] == [("dir", "0755")] * 3
@@ -48,7 +47,6 @@ def test_dir_on_a_file(on_tmpfs, run, memfd):
 DATA_OPTIONS = ["file", "bind-data", "ro-bind-data"]
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("option", DATA_OPTIONS)
 def test_data_content(on_tmpfs, see, memfd, option):
     fd = memfd(DATA)
@@ -158,7 +156,6 @@ def test_bind_data_leaves_no_trace_on_the_host(bwrap, run, tmp_path, memfd):
 
 
 # ---- --symlink, --chmod ------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_symlink(on_tmpfs, see):
     seen = see([*on_tmpfs, "--symlink", "../anything at all", "/a/link"], "/a/link")["/a/link"]
     assert (seen.type, seen.link) == ("link", "../anything at all")
@@ -173,7 +170,6 @@ def test_symlink_other_again(on_tmpfs, run, personality):
     assert_fails(result, personality, "/l", "first")
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("mode", ["0", "700", "0711", "4755", "1777"])
 def test_chmod(on_tmpfs, see, mode):
     assert see([*on_tmpfs, "--dir", "/a", "--chmod", mode, "/a"], "/a")["/a"].mode == mode.zfill(4)
@@ -248,7 +244,6 @@ def test_perms_strict(personality, run, text):
 
 
 # ---- --tmpfs, --mqueue, --remount-ro -----------------------------------------------------------------------------
-@pytest.mark.vm
 def test_tmpfs(personality, see, tmp_path):
     (tmp_path / "hidden").touch()
     seen = see([personality, "--tmpfs", "/", "--bind", tmp_path, "/mnt/x", "--tmpfs", "/mnt/x"], "/mnt/x")["/mnt/x"]
@@ -278,7 +273,6 @@ def test_mqueue_shows_the_sandboxs_queues(bwrap, run):
     assert run([bwrap, *options, "python3", "-c", script]).stdout == "True ['own']\n"
 
 
-@pytest.mark.vm
 def test_remount_ro(personality, see, tmp_path):
     options = ["--tmpfs", "/", "--tmpfs", "/a", "--dir", "/a/d", "--tmpfs", "/a/b"]
     seen = see([personality, *options], "/a", "/a/b")

@@ -61,7 +61,6 @@ def test_init_environ_is_empty_inside(personality, run):
     assert result.stdout in ("0\n", "") and "s3cret" not in result.stdout, result
 
 
-@pytest.mark.vm
 def test_init_reaps_orphans(personality, run):
     script = ("for i in 1 2 3 4 5 6 7 8; do (true &) ; done; i=0\n"
               "while grep -l 'State:.Z' /proc/[0-9]*/status 2>/dev/null; do i=$((i + 1)); test $i -lt 1000 || exit 1; done; echo none")

@@ -92,7 +92,6 @@ def test_unshare_net_brings_up_loopback(bwrap, run):
 
 
 @pytest.mark.only_user
-@pytest.mark.vm
 def test_share_user_needs_real_root(cloche, run):
     result = run([cloche, "--share-user", "true"])
     assert result.returncode == 125
@@ -255,7 +254,6 @@ def test_pidns_not_a_namespace(personality, run):
 
 
 # ---- ids ---------------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("number", ["0", "1", "65534", "65536", "2147483648", "4294967294"])
 def test_uid_inside(personality, run, number):
     result = run([personality, *HOST, "--unshare-user", "--uid", number, "id", "-u"])

@@ -51,7 +51,6 @@ def test_overlay_writes_to_the_upper_directory(personality, run, layers, writabl
     assert run([*argv, "cd /mnt && ls && cat all"]).stdout == "all\nmiddle\nnew\ntop\nnew\n", "it lasts"
 
 
-@pytest.mark.vm
 def test_ro_overlay(personality, run, layers):
     argv = [personality, *HOST, *sources(layers), "--ro-overlay", "/mnt", "sh", "-c"]
     assert run([*argv, "cd /mnt && ls && cat all"]).stdout == "all\nbottom\nmiddle\ntop\ntop"

@@ -153,7 +153,6 @@ def test_default_root_gives_way_to_later_options(cloche, run, tmp_path):
 
 
 # ---- --bare, --here ----------------------------------------------------------------------------------------------
-@pytest.mark.vm
 def test_bare_is_empty(cloche, see):
     seen = see([cloche, "--bare"], "/", "/usr", "/proc")
     assert seen["/"].names == ["look"] and seen["/usr"].type == seen["/proc"].type == "none"

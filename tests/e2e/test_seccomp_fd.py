@@ -31,7 +31,6 @@ BOTH = ["python3", "-c", "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=
         "print(libc.umask(0o22), ctypes.get_errno(), libc.uname(ctypes.create_string_buffer(1000)), ctypes.get_errno())"]
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("option", ["--seccomp", "--add-seccomp-fd"])
 def test_seccomp(personality, run, memfd, option):
     fd = memfd(refuse("uname", 42))

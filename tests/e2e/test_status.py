@@ -16,7 +16,6 @@ OWN_PIDS = [*HOST, "--unshare-pid"]
 
 
 # ---- exit status -------------------------------------------------------------------------------------------------
-@pytest.mark.vm
 @pytest.mark.parametrize("status", [0, 1, 2, 125, 126, 127, 128, 255])
 @pytest.mark.parametrize("options", [HOST, OWN_PIDS], ids=["shared", "own"])
 def test_status_of_command(personality, run, options, status):
@@ -30,7 +29,6 @@ def test_status_of_a_signal(personality, run, options, name):
     assert result.returncode == 128 + getattr(signal, f"SIG{name}"), result
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("command, native", [(["nosuch"], 127), (["./nosuch"], 127), (["/etc/nosuch/x"], 127), (["/etc"], 126),
                                              (["/etc/passwd"], 126), (["/etc/passwd/x"], 126), ([""], 127)])
 def test_status_of_a_missing_command(cloche, bwrap, run, command, native):
@@ -121,7 +119,6 @@ def test_info_fd_bytes(personality, popen, pipe):
     process.communicate("go\n", timeout=60)
 
 
-@pytest.mark.vm
 def test_json_status_fd_bytes(personality, popen, pipe):
     read, write = pipe()
     process = popen([personality, *HOST, "--unshare-all", "--json-status-fd", str(write), "sh", "-c",
@@ -211,8 +208,7 @@ def test_setup_error_escapes(personality, report):
 COUNT = "trap 'echo got; exit 5' {}; echo started; while :; do read x; done"
 
 
-@pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2"])
-@pytest.mark.vm
+@pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", pytest.param("TERM", marks=pytest.mark.vm), "USR1", "USR2"])
 def test_signals_are_forwarded(cloche, popen, name):
     for options in (HOST, [*HOST, "--share-pid"]):
         process = popen([cloche, *options, "bash", "-c", f"trap 'echo got; exit 5' {name}; echo started; sleep 1000 & wait"])
@@ -437,7 +433,6 @@ def test_die_with_parent_when_the_supervisor_is_killed(bwrap, below_parent, opti
 SESSION = ["/usr/bin/python3", "-c", "import os; print(os.getsid(0), os.getpid(), os.getpgrp())"]
 
 
-@pytest.mark.vm
 def test_new_session(bwrap, run):
     session, pid, group = map(int, run([bwrap, *HOST, "--new-session", *SESSION]).stdout.split())
     assert session == pid == group
@@ -457,7 +452,6 @@ def test_new_session_without_a_terminal(cloche, run):
     assert session != 0
 
 
-@pytest.mark.vm
 def test_as_pid_1(personality, run):
     argv = [personality, *OWN_PIDS, "sh", "-c", "echo $$"]
     assert run(argv).stdout == "2\n"
