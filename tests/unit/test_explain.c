@@ -245,6 +245,31 @@ static void test_json_choices(void)
 	plan_free(&plan);
 }
 
+/* A namespace that is joined is neither new nor the caller's. */
+static void test_joined(void)
+{
+	struct spec spec = empty_spec("bwrap");
+	struct plan plan;
+	char *text;
+
+	spec.pidns_fd = (struct spec_fd){ .fd = 12, .use = 0 };
+	spec.userns_fd = (struct spec_fd){ .fd = 13, .use = 1 };
+	plan = planned(&spec, ordinary_facts());
+	text = printed_text(&plan, ordinary_facts(), explain_text);
+	check_has(text, "namespaces: mount\n");
+	check_has(text, "shared with the host: net ipc uts cgroup\n");
+	check_has(text, "joined: the pid namespace of fd 12\n");
+	check_has(text, "joined: the user namespace of fd 13");
+	check_lacks(text, "uid 1000 inside");
+	free(text);
+	text = printed_text(&plan, ordinary_facts(), explain_json);
+	check_has(text, "\"namespaces\": [\"mount\"]");
+	check_has(text, "\"shared\": [\"net\", \"ipc\", \"uts\", \"cgroup\"]");
+	CHECK(is_json(text));
+	free(text);
+	plan_free(&plan);
+}
+
 static void test_arguments(void)
 {
 	struct option_use uses[] = {
@@ -283,6 +308,7 @@ int main(void)
 	test_text_cloche();
 	test_json();
 	test_json_choices();
+	test_joined();
 	test_arguments();
 	return 0;
 }

@@ -318,6 +318,18 @@ static void release(void *context)
 	}
 }
 
+/* A number beyond the limit of open files can be given to nothing else: closing it is enough. */
+static void release_beyond_limit(void *context)
+{
+	const struct rlimit limit = { .rlim_cur = 60, .rlim_max = 60 };
+
+	(void)context;
+	CHECK(dup2(1, 100) == 100);
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	fd_release(100);
+	CHECK(!is_open(100));
+}
+
 /* ---- asking ---- */
 
 static void test_same_file(const char *directory)
@@ -367,6 +379,7 @@ static void test_all(void *directory)
 	CHECK_INT(unit_in_child(close_below_three, NULL), 0);
 	test_hold_stdio();
 	CHECK_INT(unit_in_child(release, NULL), 0);
+	CHECK_INT(unit_in_child(release_beyond_limit, NULL), 0);
 	test_same_file(directory);
 	test_on_filesystem();
 	CHECK_INT(unit_fd_count(), before); /* nothing was left open */

@@ -103,6 +103,7 @@ static void test_unset(void)
 	CHECK(p.spec.info_fd.fd == -1 && p.spec.json_status_fd.fd == -1 &&
 	      p.spec.seccomp_fd.fd == -1);
 	CHECK(p.spec.unshare_user_use == -1 && p.spec.share_user_use == -1);
+	CHECK_INT(p.spec.parent, getppid());
 	CHECK(!p.spec.uid.is_set && !p.spec.gid.is_set && !p.spec.hostname.text &&
 	      !p.spec.chdir.text);
 	spec_free(&p.spec);

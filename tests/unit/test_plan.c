@@ -337,12 +337,23 @@ static void test_caps(void)
 	CHECK(plan.keep_caps == (root_facts()->permitted & ~NET_RAW) && plan.raises_caps);
 	plan_free(&plan);
 	facts = root_facts();
-	/* ... and gets no more than it has, though a new user namespace would give it. */
+	/* ... and gets no more than it has, unless in a namespace of its own. */
 	spec.cap_ops = ops;
 	facts->permitted = CHOWN;
 	plan = planned(&spec, facts);
 	CHECK_INT(plan.keep_caps, CHOWN);
 	plan_free(&plan);
+	spec.unshare = CLONE_NEWUSER;
+	spec.unshare_user_use = 0;
+	plan = planned(&spec, facts);
+	CHECK_INT(plan.keep_caps, CHOWN | NET_RAW);
+	plan_free(&plan);
+	spec.cap_op_count = 0; /* by default the same as outside */
+	plan = planned(&spec, facts);
+	CHECK_INT(plan.keep_caps, CHOWN);
+	plan_free(&plan);
+	spec = empty_spec("bwrap");
+	spec.cap_op_count = 1;
 	/* An ordinary user's, in the sandbox's own namespace. */
 	spec.cap_ops = ops;
 	plan = planned(&spec, ordinary_facts());
@@ -551,8 +562,8 @@ static void test_scratch(void)
 	CHECK(needs_scratch(OP_DATA, 0));
 	CHECK(needs_scratch(OP_DATA_RO, 0));
 	CHECK(needs_scratch(OP_OVERLAY, OVERLAY_TMP));
-	CHECK(!needs_scratch(OP_OVERLAY, OVERLAY_RO));
-	CHECK(!needs_scratch(OP_OVERLAY, OVERLAY_RW));
+	CHECK(needs_scratch(OP_OVERLAY, OVERLAY_RO)); /* for kernels that attach overlays at once */
+	CHECK(needs_scratch(OP_OVERLAY, OVERLAY_RW));
 	CHECK(!needs_scratch(OP_FILE, 0));
 	CHECK(!needs_scratch(OP_BIND, BIND_RO));
 }
@@ -600,11 +611,12 @@ static void test_in_place(void)
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/usr", "/")));
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/usr/..", "/"))); /* by letters only */
 	CHECK(!IN_PLACE("bwrap", PLACE_OP(OP_TMPFS, "/")));
-	/* A read-only root would make the directory read-only that an overlay writes to. */
+	/* A read-only root would make the directory read-only that an overlay writes to; and
+	 * overlays need the scratch directory. */
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"),
 			{ .type = OP_OVERLAY, .source = "/u", .dest = "/d", .flags = OVERLAY_RW }));
-	CHECK(IN_PLACE("bwrap", BIND_OP("/", "/"),
-		       { .type = OP_OVERLAY, .dest = "/d", .flags = OVERLAY_RO }));
+	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"),
+			{ .type = OP_OVERLAY, .dest = "/d", .flags = OVERLAY_RO }));
 	/* Something else on the root later. */
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"), PLACE_OP(OP_TMPFS, "/")));
 	CHECK(!IN_PLACE("bwrap", BIND_OP("/", "/"), PLACE_OP(OP_REMOUNT_RO, "/")));

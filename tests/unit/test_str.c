@@ -191,6 +191,11 @@ static void test_others(void)
 	CHECK(str_starts("abc", "abc"));
 	CHECK(!str_starts("ab", "abc"));
 	CHECK(!str_starts("xabc", "abc"));
+	CHECK(str_ends("abc", "bc"));
+	CHECK(str_ends("abc", "abc"));
+	CHECK(str_ends("abc", ""));
+	CHECK(!str_ends("bc", "abc"));
+	CHECK(!str_ends("abcx", "abc"));
 	text = str_format("%s=%d", "a", 7);
 	CHECK_STR(text, "a=7");
 	free(text);
