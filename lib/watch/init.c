@@ -140,8 +140,9 @@ static int sleep_for_signal(const sigset_t *set, siginfo_t *ret_info, bool *trim
 }
 
 /*
- * Waits until a child ended or the supervisor sent a signal, which goes on to COMMAND. False: it is
- * the one that tells of the supervisor's death.
+ * Waits until a child ended or the supervisor sent a signal, which goes on to COMMAND. False: the
+ * supervisor is dead. Any DEATH_SIGNAL makes us look, since one that COMMAND sends may be pending
+ * and swallow the kernel's.
  */
 static bool wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor, bool *trimmed)
 {
@@ -150,12 +151,10 @@ static bool wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor
 
 	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor
 	 * without one. */
-	if (number <= 0 || number == SIGCHLD || info.si_code != SI_USER ||
-	    info.si_pid != supervisor)
-		return true;
 	if (number == DEATH_SIGNAL)
-		return false;
-	(void)kill(command, number);
+		return getppid() == supervisor;
+	if (number > 0 && number != SIGCHLD && info.si_code == SI_USER && info.si_pid == supervisor)
+		(void)kill(command, number);
 	return true;
 }
 
@@ -217,16 +216,17 @@ static void kill_leftovers(const struct family *family)
 }
 
 static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, pid_t command,
-				const struct family *family)
+				pid_t supervisor, const struct family *family)
 {
-	pid_t supervisor = enter->plan->init_is_pid_1 ? 0 : getppid();
-	bool trimmed = false;
+	bool has_family = family->proc_fd >= 0, trimmed = false;
+	/* It may have died before we asked for a signal. */
+	bool is_orphan = has_family && getppid() != supervisor;
 	int status = 0;
 	siginfo_t info;
 
-	while (!reap(command, &status)) {
-		if (wait_for_signal(set, command, supervisor, &trimmed))
-			continue;
+	while (!is_orphan && !reap(command, &status))
+		is_orphan = !wait_for_signal(set, command, supervisor, &trimmed) && has_family;
+	if (is_orphan) {
 		kill_leftovers(family); /* COMMAND included */
 		_exit(128 + SIGKILL);
 	}
@@ -287,9 +287,6 @@ void init_main(struct enter *enter)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	else if (family.proc_fd >= 0)
 		(void)prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
-	if (family.proc_fd >= 0 && getppid() != supervisor)
-		_exit(enter->plan->personality
-			      ->status_setup); /* it died before; COMMAND follows us */
 	if (caps_guard(&err) < 0)
 		child_fail(enter, &err);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
@@ -299,5 +296,5 @@ void init_main(struct enter *enter)
 	(void)signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when we tell it the status */
 	if (close_fds(enter) < 0)
 		_exit(enter->plan->personality->status_setup);
-	supervise(enter, &set, command, &family);
+	supervise(enter, &set, command, supervisor, &family);
 }

@@ -385,6 +385,25 @@ static void act_on_silence(struct run *run)
 	}
 }
 
+/*
+ * Our parent is dead. Without a pid namespace of its own the init process has to kill what COMMAND
+ * left behind, and does so when we are dead, too.
+ */
+static void follow_parent(struct run *run)
+{
+	const struct plan *plan = run->plan;
+
+	run->interrupted = SIGKILL;
+	if (run->executed && plan->has_init && plan->ends_together && !plan->init_is_pid_1) {
+		run->status = 128 + SIGKILL;
+		run->ended = true;
+	} else {
+		kill_child(run);
+	}
+	close_pointer(&run->parent_pidfd);
+	run->parent_pidfd = -EBADF;
+}
+
 /* One round of waiting. */
 static int follow(struct run *run, struct cloche_error *err)
 {
@@ -407,12 +426,8 @@ static int follow(struct run *run, struct cloche_error *err)
 	/* First of all whether COMMAND runs: what a signal means depends on it. */
 	if (fds[0].revents)
 		r = read_error(run, err);
-	if (fds[4].revents) {
-		run->interrupted = SIGKILL;
-		kill_child(run);
-		close_pointer(&run->parent_pidfd);
-		run->parent_pidfd = -EBADF;
-	}
+	if (fds[4].revents)
+		follow_parent(run);
 	if (r == 0 && fds[3].revents)
 		pass_signal(run);
 	if (r == 0 && fds[1].revents)
