@@ -248,6 +248,7 @@ def normalise(case, aspects):
     for name in ("fds", "stdout", "stderr"):
         result[name] = re.sub(r"\b(pipe|socket|user|pid|net):\[\d+\]", r"\1", result.get(name, ""))
         result[name] = re.sub(r"(?<=/proc/)\d+(?=/)", "PID", result[name])
+        result[name] = re.sub(r"/dev/pts/\d+", "/dev/pts/N", result[name])
         result[name] = re.sub(r"^bash: line \d+: +\d+ ", "bash: ", result[name], flags=re.M)
     result["namespaces"] = normalise_namespaces(result.get("namespaces", ""))
     try:
