@@ -39,6 +39,11 @@ int error_set(struct cloche_error *err, enum error_code code, int errnum, const 
 	return error_set_detail(err, code, errnum, path, NULL);
 }
 
+int error_no_memory(struct cloche_error *err)
+{
+	return error_set(err, ERROR_OUT_OF_MEMORY, ENOMEM, NULL);
+}
+
 void error_set_hint(struct cloche_error *err, enum error_hint hint)
 {
 	if (err->hint == HINT_NONE)

@@ -74,6 +74,9 @@ int error_set(struct cloche_error *err, enum error_code code, int errnum, const 
 int error_set_detail(struct cloche_error *err, enum error_code code, int errnum, const char *path,
 		     const char *detail);
 
+/** error_no_memory - ERROR_OUT_OF_MEMORY; returns -ENOMEM */
+int error_no_memory(struct cloche_error *err);
+
 /** error_set_hint - add the cause known where the failure was detected, unless there is a hint
  * already */
 void error_set_hint(struct cloche_error *err, enum error_hint hint);

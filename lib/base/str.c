@@ -94,6 +94,14 @@ void str_add_escaped(struct str_buf *buf, const char *text)
 	}
 }
 
+const char *str_number(char buf[STR_NUMBER_SIZE], uint64_t number)
+{
+	struct str_buf out = { .data = buf, .size = STR_NUMBER_SIZE };
+
+	str_add_number(&out, number);
+	return buf;
+}
+
 const char *str_fd_path(char buf[STR_FD_PATH_SIZE], int fd)
 {
 	struct str_buf out = { .data = buf, .size = STR_FD_PATH_SIZE };

@@ -37,6 +37,10 @@ size_t str_utf8_length(const char *text);
  * obeys none of it */
 void str_add_escaped(struct str_buf *buf, const char *text);
 
+/** str_number - write @number in decimal into the STR_NUMBER_SIZE bytes at @buf; returns @buf */
+#define STR_NUMBER_SIZE 24
+const char *str_number(char buf[STR_NUMBER_SIZE], uint64_t number);
+
 /** str_fd_path - write "/proc/self/fd/@fd" into the STR_FD_PATH_SIZE bytes at @buf; returns @buf */
 #define STR_FD_PATH_SIZE 32
 const char *str_fd_path(char buf[STR_FD_PATH_SIZE], int fd);

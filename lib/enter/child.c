@@ -100,13 +100,11 @@ static int set_ids(const struct plan *plan, struct cloche_error *err)
 {
 	uid_t uid = plan->spec->uid.is_set ? plan->inner_uid : (uid_t)-1;
 	gid_t gid = plan->spec->gid.is_set ? plan->inner_gid : (gid_t)-1;
-	char number[12];
-	struct str_buf text = { .data = number, .size = sizeof(number) };
+	char number[STR_NUMBER_SIZE];
 
 	if (setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0)
 		return 0;
-	str_add_number(&text, plan->inner_uid);
-	return error_set(err, ERROR_SET_IDS, errno, number);
+	return error_set(err, ERROR_SET_IDS, errno, str_number(number, plan->inner_uid));
 }
 
 /* Did the caller write our id maps? */

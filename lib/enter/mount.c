@@ -43,17 +43,9 @@ int mount_new_fs(const char *type, const struct fs_option *options, unsigned att
 #define BYTES_PER_INODE 4096
 #define LEAST_INODES 1024
 
-static const char *decimal(char buf[24], uint64_t number)
-{
-	struct str_buf text = { .data = buf, .size = 24 };
-
-	str_add_number(&text, number);
-	return buf;
-}
-
 int mount_new_tmpfs(const struct enter *enter, uint64_t size, mode_t mode)
 {
-	char size_text[24], inodes_text[24];
+	char size_text[STR_NUMBER_SIZE], inodes_text[STR_NUMBER_SIZE];
 	char mode_text[5] = { (char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)),
 			      (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), '\0' };
 	uint64_t inodes =
@@ -62,11 +54,11 @@ int mount_new_tmpfs(const struct enter *enter, uint64_t size, mode_t mode)
 	size_t count = 1;
 
 	if (size) {
-		options[count++] = (struct fs_option){ "size", decimal(size_text, size) };
+		options[count++] = (struct fs_option){ "size", str_number(size_text, size) };
 		if (enter->plan->personality
 			    ->tmp_size) /* as bubblewrap, only --size itself counts */
 			options[count++] =
-				(struct fs_option){ "nr_inodes", decimal(inodes_text, inodes) };
+				(struct fs_option){ "nr_inodes", str_number(inodes_text, inodes) };
 	}
 	if (enter->plan->spec->file_label.text)
 		options[count++] =

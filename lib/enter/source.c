@@ -235,10 +235,9 @@ static int open_without_magic(const char *path)
 /* The descriptor @fd has no path: it is none of a file, or an earlier option used it up. */
 static int pathless_error(int fd, const char *path, bool was_open, struct cloche_error *err)
 {
-	char number[12];
-	struct str_buf text = { .data = number, .size = sizeof(number) };
+	char number[STR_NUMBER_SIZE];
 
-	str_add_number(&text, (uint64_t)fd);
+	(void)str_number(number, (uint64_t)fd);
 	if (!was_open)
 		return error_set(err, ERROR_FD_NOT_OPEN, EBADF, number);
 	if (strcmp(path, "anon_inode:[eventpoll]") == 0) /* fd_release() */

@@ -52,11 +52,6 @@ static const char *const etc_entries[] = {
 static const char *const kept_variables[] = { "TERM", "COLORTERM", "LANG",    "LANGUAGE",
 					      "LC_*", "TZ",	   "NO_COLOR" };
 
-static int no_memory(struct cloche_error *err)
-{
-	return error_set(err, ERROR_OUT_OF_MEMORY, ENOMEM, NULL);
-}
-
 /* ---- root directory ---- */
 
 static bool root_is_provided(const struct spec *spec)
@@ -129,7 +124,7 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
 	struct op_list list = { .ops = calloc(spec->op_count + most, sizeof(struct fs_op)) };
 
 	if (!list.ops)
-		return no_memory(err);
+		return error_no_memory(err);
 	plan->ops = list.ops;
 	if (plan->personality->provides_root && !spec_flag(spec, FLAG_BARE) &&
 	    !root_is_provided(spec))
@@ -344,7 +339,7 @@ int defaults_environment(struct plan *plan, const struct facts *facts, struct cl
 	}
 	if (!plan->environment) {
 		clear_history(&history);
-		return no_memory(err);
+		return error_no_memory(err);
 	}
 	plan->pwd_place = history.count;
 	for (size_t i = 0; i < history.count; i++) {

@@ -17,11 +17,6 @@
 #define MAX_ARGS_DEPTH 16
 #define MAX_ARGS_BYTES (64u << 20) /* of one --args file */
 
-static int no_memory(struct cloche_error *err)
-{
-	return error_set(err, ERROR_OUT_OF_MEMORY, ENOMEM, NULL);
-}
-
 /* How many arguments an option takes, in bubblewrap's words. */
 static const char *arguments_text(const struct option_row *row)
 {
@@ -205,7 +200,7 @@ static int parse_option(struct parser *parser, char *const *words, size_t *ret_u
 	number = (int)parser->spec->use_count;
 	use = spec_add(&parser->spec->uses, &parser->spec->use_count, sizeof(*use));
 	if (!use)
-		return no_memory(err);
+		return error_no_memory(err);
 	err->use = number;
 	*use = (struct option_use){ .row = row, .file = parser->file };
 	*ret_used = 1;
@@ -287,16 +282,14 @@ static char **split_words(char *data, size_t size)
 static char **read_args(struct parser *parser, int fd, struct cloche_error *err)
 {
 	_free_ char *data = NULL;
-	char number[12];
-	struct str_buf text = { .data = number, .size = sizeof(number) };
+	char number[STR_NUMBER_SIZE];
 	char **words = NULL;
 	size_t size;
 	char *kept;
 	int r = fd_read_all(fd, MAX_ARGS_BYTES, &data, &size);
 
 	if (r < 0) {
-		str_add_number(&text, (uint64_t)fd);
-		(void)error_set(err, ERROR_ARGS_READ, -r, number);
+		(void)error_set(err, ERROR_ARGS_READ, -r, str_number(number, (uint64_t)fd));
 		return NULL;
 	}
 	fd_release(fd);
@@ -304,7 +297,7 @@ static char **read_args(struct parser *parser, int fd, struct cloche_error *err)
 	if (kept)
 		words = (char **)spec_add_blob(parser->spec, (char *)split_words(kept, size));
 	if (!words)
-		(void)no_memory(err);
+		(void)error_no_memory(err);
 	return words;
 }
 
@@ -325,7 +318,7 @@ int parser_read_args(struct parser *parser, int use, long param, struct cloche_e
 	file = str_format("fd %d", fd);
 	parser->file = file ? spec_add_blob(parser->spec, take_ptr(file)) : NULL;
 	if (!parser->file)
-		return no_memory(err);
+		return error_no_memory(err);
 	parser->depth++;
 	r = parse_words(parser, words, &rest, err);
 	parser->depth--;

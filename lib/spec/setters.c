@@ -12,11 +12,6 @@
 #include "base/str.h"
 #include "spec/parser.h"
 
-static int no_memory(struct cloche_error *err)
-{
-	return error_set(err, ERROR_OUT_OF_MEMORY, ENOMEM, NULL);
-}
-
 /* The use with index @use; the array moves when it grows, so nobody keeps pointers into it. */
 static struct option_use *use_at(struct parser *parser, int use)
 {
@@ -37,7 +32,7 @@ static int note_repeat(struct parser *parser, int use, bool repeated, struct clo
 		return 0;
 	warned = spec_add(&parser->spec->warned_uses, &parser->spec->warned_use_count, sizeof(int));
 	if (!warned)
-		return no_memory(err);
+		return error_no_memory(err);
 	*warned = use;
 	return 0;
 }
@@ -53,11 +48,9 @@ static bool is_open(int fd)
 
 static int not_open(int fd, struct cloche_error *err)
 {
-	char number[12];
-	struct str_buf text = { .data = number, .size = sizeof(number) };
+	char number[STR_NUMBER_SIZE];
 
-	str_add_number(&text, (uint64_t)fd);
-	return error_set(err, ERROR_FD_NOT_OPEN, EBADF, number);
+	return error_set(err, ERROR_FD_NOT_OPEN, EBADF, str_number(number, (uint64_t)fd));
 }
 
 /*
@@ -70,7 +63,7 @@ static int consume_fd(struct parser *parser, int fd, struct cloche_error *err)
 				 sizeof(int));
 
 	if (!consumed)
-		return no_memory(err);
+		return error_no_memory(err);
 	*consumed = fd;
 	if (is_open(fd))
 		return 0;
@@ -191,7 +184,7 @@ static int set_fd(struct parser *parser, int use, long param, struct cloche_erro
 				     sizeof(int));
 
 		if (!kept)
-			return no_memory(err);
+			return error_no_memory(err);
 		*kept = fd;
 		repeated = false;
 	}
@@ -210,7 +203,7 @@ static int set_add_seccomp(struct parser *parser, int use, long param, struct cl
 					"seccomp");
 	added = spec_add(&spec->add_seccomp_fds, &spec->add_seccomp_count, sizeof(*added));
 	if (!added)
-		return no_memory(err);
+		return error_no_memory(err);
 	*added = (struct spec_fd){ .fd = first_number(parser, use), .use = use };
 	return consume_fd(parser, added->fd, err);
 }
@@ -254,7 +247,7 @@ static int set_env(struct parser *parser, int use, long param, struct cloche_err
 					use_at(parser, use)->row->name);
 	op = spec_add(&parser->spec->env_ops, &parser->spec->env_op_count, sizeof(*op));
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	*op = (struct env_op){
 		.type = (enum env_op_type)param,
 		.name = name,
@@ -277,7 +270,7 @@ static int set_bind(struct parser *parser, int use, long param, struct cloche_er
 	struct fs_op *op = add_op(parser, OP_BIND, use);
 
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->source = arg_of(parser, use, 0);
 	op->dest = arg_of(parser, use, 1);
 	op->flags = (int)param;
@@ -289,7 +282,7 @@ static int set_bind_fd(struct parser *parser, int use, long param, struct cloche
 	struct fs_op *op = add_op(parser, OP_BIND_FD, use);
 
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->fd = first_number(parser, use);
 	op->dest = arg_of(parser, use, 1);
 	op->flags = (int)param | (is_open(op->fd) ? 0 : BIND_NOT_OPEN);
@@ -307,7 +300,7 @@ static int set_here(struct parser *parser, int use, long param, struct cloche_er
 		return error_set(err, ERROR_CWD_UNKNOWN, errno, NULL);
 	kept = spec_add_blob(parser->spec, take_ptr(cwd));
 	if (!op || !kept)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->source = op->dest = kept;
 	parser->spec->chdir = (struct spec_string){ .text = kept, .use = use };
 	return 0;
@@ -329,7 +322,7 @@ static int set_overlay_src(struct parser *parser, int use, long param, struct cl
 
 	(void)param;
 	if (!add_layer(parser, &spec->layers, &spec->layer_count, use))
-		return no_memory(err);
+		return error_no_memory(err);
 	parser->pending_layers++;
 	return 0;
 }
@@ -345,7 +338,7 @@ static int set_overlay(struct parser *parser, int use, long param, struct cloche
 					needed == 2 ? "two" : "one");
 	op = add_op(parser, OP_OVERLAY, use);
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->flags = (int)param;
 	op->layer_count = parser->pending_layers;
 	op->layer_first = parser->spec->layer_count - op->layer_count;
@@ -374,7 +367,7 @@ static int set_path_op(struct parser *parser, int use, long param, struct cloche
 	struct fs_op *op = add_op(parser, (enum fs_op_type)param, use);
 
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->dest = arg_of(parser, use, 0);
 	if (op->type == OP_TMPFS || op->type == OP_DIR)
 		op->mode = take_perms(parser);
@@ -390,7 +383,7 @@ static int set_data(struct parser *parser, int use, long param, struct cloche_er
 	struct fs_op *op = add_op(parser, (enum fs_op_type)param, use);
 
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->fd = first_number(parser, use);
 	op->dest = arg_of(parser, use, 1);
 	op->mode = take_perms(parser);
@@ -405,7 +398,7 @@ static int set_symlink(struct parser *parser, int use, long param, struct cloche
 	if (!arg_of(parser, use, 0)[0])
 		return error_set(err, ERROR_EMPTY_PATH, 0, "symlink");
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->source = arg_of(parser, use, 0);
 	op->dest = arg_of(parser, use, 1);
 	return 0;
@@ -417,7 +410,7 @@ static int set_chmod(struct parser *parser, int use, long param, struct cloche_e
 
 	(void)param;
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	op->mode = (mode_t)use_at(parser, use)->number[0];
 	op->dest = arg_of(parser, use, 1);
 	return 0;
@@ -459,7 +452,7 @@ static int set_keep_fd(struct parser *parser, int use, long param, struct cloche
 
 	(void)param;
 	if (!kept)
-		return no_memory(err);
+		return error_no_memory(err);
 	*kept = first_number(parser, use);
 	return is_open(*kept) ? 0 : not_open(*kept, err);
 }
@@ -469,8 +462,9 @@ static int set_lock_file(struct parser *parser, int use, long param, struct cloc
 	struct spec *spec = parser->spec;
 
 	(void)param;
-	return add_layer(parser, &spec->lock_files, &spec->lock_file_count, use) ? 0
-										 : no_memory(err);
+	return add_layer(parser, &spec->lock_files, &spec->lock_file_count, use)
+		       ? 0
+		       : error_no_memory(err);
 }
 
 static int set_cap(struct parser *parser, int use, long param, struct cloche_error *err)
@@ -479,7 +473,7 @@ static int set_cap(struct parser *parser, int use, long param, struct cloche_err
 		spec_add(&parser->spec->cap_ops, &parser->spec->cap_op_count, sizeof(*op));
 
 	if (!op)
-		return no_memory(err);
+		return error_no_memory(err);
 	*op = (struct cap_op){ .type = (enum cap_op_type)param,
 			       .mask = use_at(parser, use)->number[0] };
 	return 0;

@@ -79,8 +79,7 @@ static void overwrite_arguments(const struct enter *enter)
 }
 
 /* Signals that the supervisor passes on; all else would be the sandbox's own doing. */
-static const int forwarded_signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
-					 SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+static const int forwarded_signals[] = { FORWARDED_SIGNALS };
 
 /*
  * Where no pid namespace ends with us, the supervisor's death must not kill us before we have

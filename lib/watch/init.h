@@ -6,5 +6,8 @@
 
 #include "enter/enter.h"
 
+/* Signals that the supervisor passes to the init process, and that to COMMAND. */
+#define FORWARDED_SIGNALS SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGWINCH
+
 /** init_main - start COMMAND, reap until the end, and end with its status; never returns */
 _Noreturn void init_main(struct enter *enter);

@@ -15,11 +15,6 @@
 
 #define MAX_PROGRAM_BYTES (64u << 10) /* twice the kernel's limit of 4096 instructions */
 
-static int no_memory(struct cloche_error *err)
-{
-	return error_set(err, ERROR_OUT_OF_MEMORY, ENOMEM, NULL);
-}
-
 static int *new_fds(size_t count)
 {
 	int *fds = malloc((count + 1) * sizeof(int));
@@ -46,7 +41,7 @@ static int prepare_mounts(struct mounts *mounts, const struct plan *plan, struct
 	return mounts->trees && mounts->upper_fds && mounts->work_fds && mounts->layer_fds &&
 			       mounts->own_devices
 		       ? 0
-		       : no_memory(err);
+		       : error_no_memory(err);
 }
 
 /* COMMAND's words, copied away from argv, which the init process overwrites. */
@@ -64,11 +59,11 @@ static int prepare_command(struct enter *enter, struct cloche_error *err)
 	enter->exec_label = label ? strdup(label) : NULL;
 	enter->command = calloc(count + 1, sizeof(char *));
 	if (!enter->file || (label && !enter->exec_label) || !enter->command)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i < count; i++) {
 		enter->command[i] = strdup(i == 0 && plan->argv0 ? plan->argv0 : words[i]);
 		if (!enter->command[i])
-			return no_memory(err);
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -81,7 +76,7 @@ static int prepare_environment(struct enter *enter, struct cloche_error *err)
 	enter->pwd = calloc(1, PWD_ROOM);
 	enter->environment = calloc(plan->environment_count + 2, sizeof(char *));
 	if (!enter->pwd || !enter->environment)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i <= plan->environment_count; i++) {
 		if (i == plan->pwd_place)
 			enter->environment[count++] = enter->pwd;
@@ -122,7 +117,7 @@ static int prepare_filters(struct enter *enter, struct cloche_error *err)
 
 	enter->filters = calloc(count + 1, sizeof(*enter->filters));
 	if (!enter->filters)
-		return no_memory(err);
+		return error_no_memory(err);
 	enter->filter_count = count;
 	if (spec->seccomp_fd.fd >= 0)
 		return read_program(&spec->seccomp_fd, &enter->filters[0], err);
@@ -165,7 +160,7 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 		return r;
 	enter->fd_list = new_fds(spec->keep_fd_count + 1);
 	enter->init_fds = new_fds(spec->sync_fd_count + spec->lock_file_count + 3);
-	return enter->fd_list && enter->init_fds ? 0 : no_memory(err);
+	return enter->fd_list && enter->init_fds ? 0 : error_no_memory(err);
 }
 
 void prepare_free(struct enter *enter)

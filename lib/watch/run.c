@@ -27,6 +27,7 @@
 #include "enter/enter.h"
 #include "spec/report.h"
 #include "watch/diagnose.h"
+#include "watch/init.h"
 #include "watch/prepare.h"
 #include "watch/status.h"
 
@@ -90,8 +91,7 @@ static int watch_parent(struct run *run, struct cloche_error *err)
 }
 
 /* Signals that go to COMMAND; before it runs, those that would end us end the start. */
-static const int passed_signals[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGUSR1,
-				      SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+static const int passed_signals[] = { FORWARDED_SIGNALS };
 
 static int watch_signals(struct run *run, struct cloche_error *err)
 {
@@ -325,11 +325,10 @@ static int read_end(struct run *run, struct cloche_error *err)
 	run->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 	if (info.si_code != CLD_EXITED && run->plan->has_init && !run->interrupted) {
 		struct cloche_error killed = ERROR_INIT;
-		char number[12];
-		struct str_buf text = { .data = number, .size = sizeof(number) };
+		char number[STR_NUMBER_SIZE];
 
-		str_add_number(&text, (uint64_t)info.si_status);
-		(void)error_set(&killed, ERROR_INIT_KILLED, 0, number);
+		(void)error_set(&killed, ERROR_INIT_KILLED, 0,
+				str_number(number, (uint64_t)info.si_status));
 		report_message(run->plan->spec, &killed, REPORT_WARNING);
 	}
 	return 0;
