@@ -14,7 +14,7 @@ hold() {
 	[ $# -gt 0 ] || set -- echo
 	mkfifo .hold
 	# shellcheck disable=SC2016 # the dollar is the inner shell's
-	unshare "${options[@]}" sh -c 'eval "$1"; exec sleep 60' sh "$1" >.hold &
+	unshare "${options[@]}" sh -c 'eval "$1"; exec sleep 60' sh "$1" >.hold 2>/dev/null &
 	held=$!
 	# shellcheck disable=SC2034 # for the lines
 	read -r said <.hold
