@@ -392,3 +392,25 @@ def test_nested_start_by_proc_self_exe(bwrap, run):
     script = "import os, sys; os.execv(sys.argv[1], ['/proc/self/exe', '--ro-bind', '/', '/', 'echo', 'by any name'])"
     result = run([bwrap, *HOST, "--unshare-pid", "python3", "-c", script, bwrap])
     assert (result.returncode, result.stdout) == (0, "by any name\n"), result
+
+
+LIMIT_0 = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+           'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"', "sh"]
+
+
+def test_unshare_user_try_where_it_is_forbidden(bwrap, run):
+    """A root without user namespaces goes on without one; --unshare-user does not."""
+    script = ["sh", "-c", "readlink /proc/self/ns/user; echo $PPID >/dev/null"]
+    result = run([*LIMIT_0, bwrap, *HOST, "--unshare-user-try", *script])
+    assert result.returncode == 0 and result.stdout.startswith("user:"), result
+    result = run([*LIMIT_0, bwrap, *HOST, "--unshare-user", *script])
+    assert result.returncode == 1 and result.stderr.startswith("bwrap: Creating new namespace failed"), result
+
+
+@pytest.mark.parametrize("name, first_word", [("bwrap", "bubblewrap"), ("/x/flatpak-bwrap", "bubblewrap"), ("cloche", "cloche"),
+                                              ("/x/cloche-0.1", "cloche"), ("other", None)])
+def test_personality_goes_by_the_name(personality, run, name, first_word):
+    """Of argv[0]; where that says nothing, of the executed file."""
+    result = run(["bash", "-c", 'exec -a "$0" "$@"', name, personality, "--version"])
+    own = "bubblewrap" if personality.name == "bwrap" else "cloche"
+    assert result.stdout.split()[0] == (first_word or own), result

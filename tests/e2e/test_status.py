@@ -452,6 +452,16 @@ def test_new_session_without_a_terminal(cloche, run):
     assert session != 0
 
 
+def test_new_session_with_a_terminal(cloche, run):
+    """A terminal on stdin keeps its session, until there is one of its own; --new-session takes it away."""
+    master, slave = os.openpty()
+    for options, outside in (([], True), (["--new-session"], False)):
+        result = run([cloche, *HOST, *options, *SESSION], stdin=slave)
+        assert (result.stdout.split()[0] == "0") == outside, result  # a session from outside has no number inside
+    os.close(master)
+    os.close(slave)
+
+
 def test_as_pid_1(personality, run):
     argv = [personality, *OWN_PIDS, "sh", "-c", "echo $$"]
     assert run(argv).stdout == "2\n"
