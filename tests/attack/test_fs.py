@@ -31,6 +31,7 @@ def make_ro_victims(directory):
 
 
 # ---- F1 to F5: read-only binds stay read-only, covered mounts stay covered ------------------------------------------
+@pytest.mark.vm
 def test_F1_every_kind_of_write_to_a_read_only_bind(box, program, run, tmp_path):
     make_ro_victims(tmp_path)
     before = snapshot(tmp_path)
@@ -70,6 +71,7 @@ def test_F2_remount_read_write(box, program, run, tmp_path):
     assert (tmp_path / "remounted").exists()
 
 
+@pytest.mark.vm
 def test_F3_remount_read_write_in_a_nested_user_namespace(box, program, tmp_path):
     results = remount(box, program, tmp_path, "nested", userns=True)
     assert results == {"nested": "ok", "remount": "EPERM", "setattr": "EPERM", "clone": "ok",
@@ -97,6 +99,7 @@ def test_F4_remount_read_write_with_all_capabilities(box, program, run, user, bw
     assert (tmp_path / "remounted").exists()
 
 
+@pytest.mark.vm
 def test_F5_uncover_what_mounts_hide(box, program, run, tmp_path):
     (tmp_path / "covered").write_text("")
     targets = ("/cover", "/proc", "/dev", "/victim")

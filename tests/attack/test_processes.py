@@ -63,6 +63,7 @@ FILES = ("environ", "auxv", "maps", "mem", "exe", "root", "cwd", "ns/mnt", "ns/u
          "stack", "syscall", "personality")
 
 
+@pytest.mark.vm
 def test_P4_take_over_pid_1(box, program):
     """The control is a process of COMMAND's own in the same sandbox: there all of it works."""
     results = box.attack(program("processes"), "ancestors", "0", "child", userns=True)
@@ -132,6 +133,7 @@ def test_P5_control_descriptors_can_be_written(box, program):
     assert int(results["written"]) == 3 and "exit-code" in read_all(read)
 
 
+@pytest.mark.vm
 def test_P6_signals_to_pid_1(box, program, run):
     # A sanitizer's handlers would make pid 1 listen to these signals.
     env = {"ASAN_OPTIONS": "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0"}

@@ -82,6 +82,7 @@ def test_C2_not_locked_when_capabilities_are_given(box, program):
     assert int(results["CapEff"], 16) == 1 << 10, results
 
 
+@pytest.mark.vm
 def test_C3_no_new_privs(box, program, run):
     results = box.attack(program("caps"), "ids", "exec", "/attack", "ids", "regain")
     assert results.all("nnp") == ["1", "1"] and results["nnp-off"] == "EINVAL"
