@@ -352,8 +352,7 @@ static int cached_dir(int root_fd, const char *path, size_t length, struct path_
 		return cache->dir_fd;
 	path_cache_drop(cache);
 	str_copy(cache->path, length + 1, path);
-	cache->dir_fd =
-		sys_openat2(root_fd, cache->path, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_INSIDE);
+	cache->dir_fd = path_open(root_fd, cache->path, O_PATH | O_DIRECTORY);
 	return cache->dir_fd;
 }
 

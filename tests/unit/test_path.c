@@ -657,22 +657,20 @@ static const char *new_text(const struct run *run, const char *path, mode_t type
 	return text;
 }
 
-/* Without openat2 only entries of the root itself are made without a walk. */
 static void test_make_new(const struct run *run)
 {
 	static const struct path_policy everywhere = { .parent_mode = 0755 };
 	static const struct {
 		const char *path, *expected, *entry;
 		mode_t type_and_mode;
-		bool needs_openat2;
 	} made[] = {
-		{ "/n1", "/ n1", "dir 750", S_IFDIR | 0750, false },
-		{ "n2", "/ n2", "file 640", S_IFREG | 0640, false },
-		{ "/tmp/n3", "/tmp n3", "file 0", S_IFREG | 0, true },
-		{ "tmp/n4", "/tmp n4", "dir 1777", S_IFDIR | 01777, true },
-		{ "/../../tmp//n5", "/tmp n5", "dir 700", S_IFDIR | 0700, true },
-		{ "/var/run/n6", "/run n6", NULL, S_IFREG | 0644, true },
-		{ "/to-root/../tmp/n7", "/tmp n7", NULL, S_IFREG | 0644, true },
+		{ "/n1", "/ n1", "dir 750", S_IFDIR | 0750 },
+		{ "n2", "/ n2", "file 640", S_IFREG | 0640 },
+		{ "/tmp/n3", "/tmp n3", "file 0", S_IFREG | 0 },
+		{ "tmp/n4", "/tmp n4", "dir 1777", S_IFDIR | 01777 },
+		{ "/../../tmp//n5", "/tmp n5", "dir 700", S_IFDIR | 0700 },
+		{ "/var/run/n6", "/run n6", NULL, S_IFREG | 0644 },
+		{ "/to-root/../tmp/n7", "/tmp n7", NULL, S_IFREG | 0644 },
 	};
 	static const char *const again[] = {
 		"/",	     "",	"/tmp/",    "/tmp/.",	   "/tmp/..",	  ".",
@@ -685,11 +683,10 @@ static void test_make_new(const struct run *run)
 	umask(0);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
 		const char *path = made[i].path;
-		bool works = !made[i].needs_openat2 || !run->openat2_errno;
 
 		CHECK_STR_IN(path, new_text(run, path, made[i].type_and_mode, &everywhere, &cache),
-			     works ? made[i].expected : "EAGAIN");
-		if (made[i].entry && works)
+			     made[i].expected);
+		if (made[i].entry)
 			CHECK_STR_IN(path, entry_text(run, path + strspn(path, "/.")),
 				     made[i].entry);
 		CHECK_STR_IN(path, new_text(run, path, made[i].type_and_mode, &everywhere, &cache),
@@ -717,7 +714,7 @@ static void test_make_new_policy(const struct run *run)
 		CHECK_CASE(run, new_text(run, "/usr/n", S_IFDIR | 0755, &policy, &cache), "EAGAIN");
 		CHECK_CASE(run, entry_text(run, "usr/n"), "ENOENT");
 	}
-	CHECK(refusal.asked == (run->openat2_errno ? 0 : 2));
+	CHECK(refusal.asked == 2);
 	path_cache_drop(&cache);
 }
 
@@ -729,8 +726,6 @@ static void test_cache(const struct run *run)
 	struct path_cache cache = { .dir_fd = -EBADF };
 	int kept;
 
-	if (run->openat2_errno)
-		return; /* nothing is remembered then, see test_make_new() */
 	make_dir(run, "tmp/ab", 0755);
 	make_dir(run, "tmp/abc", 0755);
 	make_dir(run, "tmp/a", 0755);
@@ -772,7 +767,7 @@ static void test_make_new_limits(const struct run *run)
 		fill(path, '/', length + 1);
 		strcat(path, name);
 		CHECK_CASE(run, new_text(run, path, S_IFDIR | 0755, &everywhere, &cache),
-			   length < PATH_MAX && !run->openat2_errno ? expected : "EAGAIN");
+			   length < PATH_MAX ? expected : "EAGAIN");
 	}
 	fill(path, 'n', NAME_MAX + 1);
 	CHECK_CASE(run, new_text(run, path, S_IFREG | 0644, &everywhere, &cache), "EAGAIN");
