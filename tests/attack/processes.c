@@ -230,6 +230,18 @@ static void verb_signal0(char **arguments)
 	report("kill", kill(atoi(arguments[0]), 0));
 }
 
+/* Nothing that acts on all processes in sight may ever do so on the host. */
+static int in_a_sandbox(void)
+{
+	char name[32] = "";
+	int fd = open("/proc/1/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof name - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && strcmp(name, "cloche-init") == 0 && getpid() != 1;
+}
+
 /* kill(-1): everything that can be reached, but for ourselves and pid 1. Only for pid namespaces of
  * our own. */
 static void verb_kill_all(char **arguments)
@@ -238,7 +250,7 @@ static void verb_kill_all(char **arguments)
 	int status = 0;
 
 	(void)arguments;
-	if (getppid() != 1 && getpid() != 1)
+	if (!in_a_sandbox())
 		exit(98);
 	report("kill-all", kill(-1, SIGKILL));
 	waitpid(pid, &status, 0);
@@ -467,51 +479,69 @@ static void verb_sibling_exit(char **arguments)
 	usleep(100000);
 }
 
-/* Write what could be taken for a status to every descriptor there is, ours and those that /proc
- * shows. */
-static void verb_forge(char **arguments)
+static int write_status(int fd)
 {
 	static const char json[] = "{ \"exit-code\": 0 }\n";
 	static const unsigned long long one = 1;
 	static const int zero = 0;
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
+
+	return (write(fd, &one, sizeof one) > 0) + (write(fd, &zero, sizeof zero) > 0) +
+	       (write(fd, json, sizeof json - 1) > 0);
+}
+
+/* Pipes, sockets and eventfds of one process; never a file. */
+static int write_status_to(pid_t pid)
+{
+	char path[64];
+	DIR *fds;
+	struct dirent *number;
 	int written = 0;
 
-	(void)arguments;
-	signal(SIGPIPE, SIG_IGN);
-	for (int fd = 3; fd < 4096; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 || (proc && fd == dirfd(proc)))
-			continue;
-		written += write(fd, &one, sizeof one) > 0;
-		written += write(fd, &zero, sizeof zero) > 0;
-		written += write(fd, json, sizeof json - 1) > 0;
-	}
-	while (proc && (entry = readdir(proc))) {
-		char path[300];
-		DIR *fds;
-		struct dirent *number;
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	fds = opendir(path);
+	while (fds && (number = readdir(fds))) {
+		char file[600], target[32] = "";
+		int fd;
 
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
-		    atoi(entry->d_name) == getpid())
+		snprintf(file, sizeof file, "%s/%s", path, number->d_name);
+		if (readlink(file, target, sizeof target - 1) < 0 || target[0] == '/')
 			continue;
-		snprintf(path, sizeof path, "/proc/%s/fd", entry->d_name);
-		fds = opendir(path);
-		while (fds && (number = readdir(fds))) {
-			char file[600];
-			int fd;
-
-			snprintf(file, sizeof file, "%s/%s", path, number->d_name);
-			fd = open(file, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-			if (fd >= 0) {
-				written += write(fd, &one, sizeof one) > 0;
-				written += write(fd, &zero, sizeof zero) > 0;
-				written += write(fd, json, sizeof json - 1) > 0;
-				close(fd);
-			}
+		fd = open(file, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (fd >= 0) {
+			written += write_status(fd);
+			close(fd);
 		}
-		if (fds)
-			closedir(fds);
+	}
+	if (fds)
+		closedir(fds);
+	return written;
+}
+
+/* Write what could be taken for a status to every descriptor of ours, and to those of the sandbox's own processes: all
+ * that /proc shows in a pid namespace of our own (`stop` is 0), else our ancestors below the process `stop`. */
+static void verb_forge(char **arguments)
+{
+	pid_t stop = atoi(arguments[0]);
+	int written = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (int fd = 3; fd < 4096; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			written += write_status(fd);
+	if (stop != 0) {
+		for (pid_t pid = getppid(); pid > 1 && pid != stop; pid = parent_of(pid))
+			written += write_status_to(pid);
+	} else {
+		DIR *proc = opendir("/proc");
+		struct dirent *entry;
+
+		if (!in_a_sandbox())
+			exit(98);
+		while (proc && (entry = readdir(proc)))
+			if (atoi(entry->d_name) > 0 && atoi(entry->d_name) != getpid())
+				written += write_status_to(atoi(entry->d_name));
+		if (proc)
+			closedir(proc);
 	}
 	printf("written %d\n", written);
 	fflush(stdout);
@@ -641,7 +671,7 @@ int main(int argc, char **argv)
 		{ "clone-untraced", 0, verb_clone_untraced },
 		{ "subreaper", 0, verb_subreaper },
 		{ "sibling-exit", 0, verb_sibling_exit },
-		{ "forge", 0, verb_forge },
+		{ "forge", 1, verb_forge },
 		{ "ready", 0, verb_ready },
 		{ "pause", 0, verb_pause },
 		{ "exit", 1, verb_exit },

@@ -111,7 +111,7 @@ def test_P5_forge_the_exit_status(box, program, run, pid, ending, tmp_path):
     (tmp_path / "lock").write_text("")
     options = ["--json-status-fd", str(status[1]), "--info-fd", str(info[1]), "--sync-fd", str(sync[1]),
                "--bind", tmp_path, "/rw", "--lock-file", "/rw/lock"]
-    result = box.start(program("processes"), "forge", "sibling-exit", verb, number, pid=pid, options=options,
+    result = box.start(program("processes"), "forge", "0" if pid else str(os.getpid()), "sibling-exit", verb, number, pid=pid, options=options,
                        pass_fds=[status[1], info[1], sync[1]])
     for fd in (status[1], info[1], sync[1]):
         os.close(fd)
@@ -128,7 +128,7 @@ def test_P5_forge_the_exit_status(box, program, run, pid, ending, tmp_path):
 def test_P5_control_descriptors_can_be_written(box, program):
     read, write = os.pipe()
     options = ["--keep-fd", str(write)] if box.is_cloche else []
-    results = box.attack(program("processes"), "forge", options=options, pass_fds=[write])
+    results = box.attack(program("processes"), "forge", "0", options=options, pass_fds=[write])
     os.close(write)
     assert int(results["written"]) == 3 and "exit-code" in read_all(read)
 
