@@ -219,7 +219,7 @@ static void verb_scan(char **arguments)
 		snprintf(path, sizeof path, "/proc/%s/fd", entry->d_name);
 		fds = opendir(path);
 		while (fds && (number = readdir(fds))) {
-			char link[900], target[4];
+			char link[900], target[4] = "";
 
 			/* Only files are opened, to read: opening a pipe or a device may have effects. */
 			snprintf(link, sizeof link, "%s/%s", path, number->d_name);
