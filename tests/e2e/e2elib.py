@@ -17,7 +17,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 LOOK_C = HERE / "look.c"
 
-# The whole host, read-only, and what most programs need besides. Provides "/", so that both personalities show the same.
+# The whole host, read-only, and what most programs need besides. Provides "/", so both personalities show the same.
 HOST = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 UNSHARED_BY_BOTH = ["--unshare-user", "--unshare-all"]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from e2elib import HOST, assert_fails, memfd, opened, setup_status  # noqa: F401
+from e2elib import HOST, assert_fails, memfd, opened  # noqa: F401
 
 
 def words(*args, end="\0"):
@@ -87,7 +87,8 @@ def test_args_long_command_line(personality, run):
     assert result.stdout == "12000\n"
 
 
-@pytest.mark.parametrize("rest", [["echo", "x"], ["--", "echo"], ["--"], [""], ["--setenv", "A", "1", "word", "--dir", "/x"], ["\n"]])
+@pytest.mark.parametrize("rest", [["echo", "x"], ["--", "echo"], ["--"], [""],
+                                  ["--setenv", "A", "1", "word", "--dir", "/x"], ["\n"]])
 def test_args_leftover_words(personality, run, memfd, rest):
     """bubblewrap ignores the rest of the file silently."""
     fd = memfd(words("--setenv", "A", "1", *rest))
@@ -129,7 +130,8 @@ def test_args_options_in_it_fail_by_name(personality, run, memfd):
 def test_args_descriptor(personality, run, opened):
     assert_fails(run([personality, *HOST, "--args", "99", "true"]), personality, "--args", "Bad file descriptor")
     fd = opened("/")
-    assert_fails(run([personality, *HOST, "--args", str(fd), "true"], pass_fds=[fd]), personality, "--args", "Is a directory")
+    assert_fails(run([personality, *HOST, "--args", str(fd), "true"], pass_fds=[fd]), personality, "--args",
+                 "Is a directory")
 
 
 def test_args_from_a_pipe(personality, run):
@@ -151,7 +153,8 @@ def test_args_of_a_gigabyte_is_refused(personality, run, tmp_path):
 # ---- --opt=VALUE -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("option, value, script, output", [
     ("--chdir", "/usr", "pwd", "/usr"), ("--uid", "77", "id -u", "77"), ("--hostname", "a=b", "uname -n", "a=b"),
-    ("--tmpfs", "/mnt", "ls -A /mnt", ""), ("--unsetenv", "TERM", "echo [$TERM]", "[]"), ("--cap-add", "net_raw", "echo x", "x")])
+    ("--tmpfs", "/mnt", "ls -A /mnt", ""), ("--unsetenv", "TERM", "echo [$TERM]", "[]"),
+    ("--cap-add", "net_raw", "echo x", "x")])
 def test_opt_equals_value(personality, run, option, value, script, output):
     argv = [personality, *HOST, "--unshare-user", "--unshare-uts"]
     assert run([*argv, f"{option}={value}", "sh", "-c", script]).stdout.strip() == output
@@ -162,7 +165,8 @@ def test_opt_equals_empty(personality, run):
     assert result.stdout.split() == ["\\0"], result
 
 
-@pytest.mark.parametrize("word", ["--bind=/", "--bind=/ /", "--setenv=A", "--unshare-pid=", "--unshare-pid=1", "--overlay=/a",
+@pytest.mark.parametrize("word", ["--bind=/", "--bind=/ /", "--setenv=A", "--unshare-pid=", "--unshare-pid=1",
+                                  "--overlay=/a",
                                   "--=x", "--nosuch=1", "--uid=", "--bin=/", "--ro-bind=/:/"])
 def test_opt_equals_where_it_cannot_be(personality, run, word):
     result = run([personality, *HOST, word, "/", "true"])
@@ -170,7 +174,8 @@ def test_opt_equals_where_it_cannot_be(personality, run, word):
 
 
 # ---- what is an option -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("word", ["--bogus", "-x", "-", "-h", "--Bind", "--ro_bind", "---bind", "--unshare", "--ro", "-unshare-pid"])
+@pytest.mark.parametrize("word", ["--bogus", "-x", "-", "-h", "--Bind", "--ro_bind", "---bind", "--unshare", "--ro",
+                                  "-unshare-pid"])
 def test_unknown_option(personality, run, word):
     result = run([personality, word, "true"])
     assert_fails(result, personality, f"nknown option {word}")
@@ -188,10 +193,14 @@ def test_command_ends_the_options(personality, run):
     assert run([personality, *HOST, "--", "echo", "--", "x"]).stdout == "-- x\n"
 
 
-ONE = ["args", "argv0", "userns", "userns2", "pidns", "uid", "gid", "hostname", "chdir", "unsetenv", "lock-file", "sync-fd", "remount-ro",
-       "tmp-overlay", "ro-overlay", "proc", "dev", "tmpfs", "mqueue", "dir", "seccomp", "add-seccomp-fd", "block-fd", "userns-block-fd",
-       "info-fd", "json-status-fd", "cap-add", "cap-drop", "perms", "size", "keep-fd", "keep-env", "propagation", "compat"]
-TWO = ["bind", "bind-try", "dev-bind", "dev-bind-try", "ro-bind", "ro-bind-try", "bind-fd", "ro-bind-fd", "file", "bind-data",
+ONE = ["args", "argv0", "userns", "userns2", "pidns", "uid", "gid", "hostname", "chdir", "unsetenv", "lock-file",
+       "sync-fd", "remount-ro",
+       "tmp-overlay", "ro-overlay", "proc", "dev", "tmpfs", "mqueue", "dir", "seccomp", "add-seccomp-fd", "block-fd",
+       "userns-block-fd",
+       "info-fd", "json-status-fd", "cap-add", "cap-drop", "perms", "size", "keep-fd", "keep-env", "propagation",
+       "compat"]
+TWO = ["bind", "bind-try", "dev-bind", "dev-bind-try", "ro-bind", "ro-bind-try", "bind-fd", "ro-bind-fd", "file",
+       "bind-data",
        "ro-bind-data", "symlink", "setenv", "chmod"]
 
 
@@ -207,11 +216,13 @@ def test_missing_argument_of_overlay(personality, run, given):
     assert_fails(result, personality, "--overlay", "three arguments")
 
 
-FDS = ["args", "userns", "userns2", "pidns", "sync-fd", "seccomp", "add-seccomp-fd", "block-fd", "userns-block-fd", "info-fd",
+FDS = ["args", "userns", "userns2", "pidns", "sync-fd", "seccomp", "add-seccomp-fd", "block-fd", "userns-block-fd",
+       "info-fd",
        "json-status-fd", "keep-fd", "bind-fd", "ro-bind-fd", "file", "bind-data", "ro-bind-data"]
 
 
-@pytest.mark.parametrize("text", ["", "-1", "x", "9x", "0x9", " 9", "+9", "9 ", "1e1", "2147483648", "4294967296", "99999999999999999999"])
+@pytest.mark.parametrize("text", ["", "-1", "x", "9x", "0x9", " 9", "+9", "9 ", "1e1", "2147483648", "4294967296",
+                                  "99999999999999999999"])
 def test_fd_strict(personality, run, text):
     for option in FDS:
         rest = ["/mnt"] if option in TWO else []
@@ -219,7 +230,8 @@ def test_fd_strict(personality, run, text):
         assert_fails(result, personality, f"Invalid fd: {text}" if personality.name == "bwrap" else f"--{option}")
 
 
-EMPTY = [["--bind", "", "/x"], ["--bind", "/", ""], ["--ro-bind", "", ""], ["--bind-try", "", "/x"], ["--dev-bind", "/", ""], ["--tmpfs", ""],
+EMPTY = [["--bind", "", "/x"], ["--bind", "/", ""], ["--ro-bind", "", ""], ["--bind-try", "", "/x"],
+         ["--dev-bind", "/", ""], ["--tmpfs", ""],
          ["--dir", ""], ["--proc", ""], ["--dev", ""], ["--mqueue", ""], ["--symlink", "a", ""], ["--remount-ro", ""],
          ["--chmod", "0700", ""], ["--chdir", ""], ["--lock-file", ""], ["--overlay-src", ""], ["--file", "0", ""],
          ["--bind-data", "0", ""], ["--bind-fd", "0", ""]]
@@ -237,7 +249,8 @@ ONCE = [("chdir", "/usr", "/etc"), ("hostname", "a", "b"), ("uid", "5", "6"), ("
 
 @pytest.mark.parametrize("option, first, second", ONCE)
 def test_repeated_option_warns(personality, run, option, first, second):
-    result = run([personality, *HOST, "--unshare-all", "--unshare-user", f"--{option}", first, f"--{option}", second, "true"])
+    result = run([personality, *HOST, "--unshare-all", "--unshare-user", f"--{option}", first, f"--{option}", second,
+                  "true"])
     assert result.returncode == 0 and f"nly the last --{option}" in result.stderr, result
 
 
@@ -265,7 +278,8 @@ def test_help_version_act_where_they_stand(personality, run, first):
 def test_compat_is_the_other_name(cloche, bwrap, run):
     """Defaults, messages and exit status."""
     assert run([cloche, "--compat", "bwrap", "--version"]).stdout == run([bwrap, "--version"]).stdout
-    for argv in (["nosuch"], ["--ro-bind", "/", "/", "nosuch"], ["--bind", "/nosuch", "/x", "true"], ["--hostname", "x", "true"],
+    for argv in (["nosuch"], ["--ro-bind", "/", "/", "nosuch"], ["--bind", "/nosuch", "/x", "true"],
+                 ["--hostname", "x", "true"],
                  ["--ro-bind", "/", "/", "env"], ["--ro-bind", "/", "/", "readlink", "/proc/self/ns/net"]):
         ours, other = run([cloche, "--compat=bwrap", *argv]), run([bwrap, *argv])
         assert (ours.returncode, ours.stdout, ours.stderr) == (other.returncode, other.stdout, other.stderr)
@@ -273,7 +287,8 @@ def test_compat_is_the_other_name(cloche, bwrap, run):
 
 
 def test_level_prefix(personality, run):
-    result = run([personality, *HOST, "--chdir", "/", "--level-prefix", "--chdir", "/usr", "--chmod", "0700", "/nosuch", "true"])
+    result = run([personality, *HOST, "--chdir", "/", "--level-prefix", "--chdir", "/usr", "--chmod", "0700",
+                  "/nosuch", "true"])
     lines = result.stderr.splitlines()
     assert any(line.startswith(f"<4>{personality.name}: ") for line in lines), result
     assert any(line.startswith(f"<3>{personality.name}: ") for line in lines), result

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from conftest import IS_ROOT, acting_as_root, wait_until
-from e2elib import (HERE, HOST, TMPFS, assert_fails, in_own_mounts, look, looks, memfd, mount_at, mounts, opened,  # noqa: F401
-                    read_mountinfo, see)
+from conftest import IS_ROOT, acting_as_root
+from e2elib import (HERE, HOST, assert_fails, in_own_mounts, memfd, mount_at, mounts, opened,  # noqa: F401
+                    read_mountinfo)
 
 ALL_BINDS = ["bind", "bind-try", "dev-bind", "dev-bind-try", "ro-bind", "ro-bind-try"]
 WRITE = "echo new >/mnt/new && cat /mnt/new"
@@ -96,7 +96,8 @@ def test_dev_bind_in_place(personality, run, option):
 
 def test_dev_works_after_every_kind_of_root(personality, run):
     for root in ("--ro-bind", "--bind", "--dev-bind"):
-        result = run([personality, root, "/", "/", "--dev", "/dev", "sh", "-c", "head -c 3 /dev/zero; echo x >/dev/null"])
+        result = run([personality, root, "/", "/", "--dev", "/dev", "sh", "-c",
+                      "head -c 3 /dev/zero; echo x >/dev/null"])
         assert (result.returncode, result.stdout) == (0, "\0\0\0"), result
 
 
@@ -116,7 +117,8 @@ def test_bind_kind_must_match(personality, run, source):
 
 def test_bind_relative_destination(personality, run, source):
     """Relative destinations are taken from the root."""
-    result = run([*base(personality), "--dir", "/tmp", "--bind", source, "mnt/x", "--chdir", "/tmp", "cat", "/mnt/x/file"])
+    result = run([*base(personality), "--dir", "/tmp", "--bind", source, "mnt/x", "--chdir", "/tmp", "cat",
+                  "/mnt/x/file"])
     assert result.stdout == "content\n", result
 
 
@@ -141,13 +143,15 @@ def test_bind_source_symlink_is_followed(personality, run, source, tmp_path):
 
 def test_bind_last_one_covers(personality, run, source):
     (source / "other").write_text("other\n")
-    result = run([*base(personality), "--bind", source / "file", "/mnt", "--bind", source / "other", "/mnt", "cat", "/mnt"])
+    result = run([*base(personality), "--bind", source / "file", "/mnt", "--bind", source / "other", "/mnt", "cat",
+                  "/mnt"])
     assert result.stdout == "other\n", result
 
 
 def test_bind_in_order(personality, run, source):
     """What is bound on the parent later hides what was bound below it."""
-    result = run([*base(personality), "--bind", source / "file", "/mnt/x/file2", "--bind", source, "/mnt/x", "ls", "/mnt/x"])
+    result = run([*base(personality), "--bind", source / "file", "/mnt/x/file2", "--bind", source, "/mnt/x", "ls",
+                  "/mnt/x"])
     assert result.stdout == "file\n", result
 
 
@@ -160,9 +164,10 @@ def test_bind_root_later(personality, run):
 def test_bind_many(personality, run, source):
     """Far more than the usual soft limit of descriptors."""
     words = [word for i in range(1500) for word in ("--ro-bind", str(source), f"/mnt/{i}")]
-    script = 'import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n'
-    script += "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
-    result = run(["/usr/bin/python3", "-c", script, *base(personality), *words, "sh", "-c", "ls /mnt | wc -l; cat /mnt/1499/file; ulimit -n"])
+    script = ("import os, resource, sys; hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+              "resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard)); os.execv(sys.argv[1], sys.argv[1:])")
+    result = run(["/usr/bin/python3", "-c", script, *base(personality), *words, "sh", "-c",
+                  "ls /mnt | wc -l; cat /mnt/1499/file; ulimit -n"])
     assert result.stdout == "1500\ncontent\n1024\n", result.stderr
 
 
@@ -227,7 +232,8 @@ def test_bind_fd_of_a_removed_directory(personality, run, tmp_path, opened, opti
 def test_bind_fd_used_twice(personality, run, source, opened, option):
     """Never silently something else: a descriptor serves one option."""
     fd = opened(source)
-    result = run([*base(personality), f"--{option}", str(fd), "/mnt/a", f"--{option}", str(fd), "/mnt/b", "true"], pass_fds=[fd])
+    result = run([*base(personality), f"--{option}", str(fd), "/mnt/a", f"--{option}", str(fd), "/mnt/b", "true"],
+                 pass_fds=[fd])
     assert_fails(result, personality, f"fd {fd}", "Bad file descriptor")
 
 
@@ -274,8 +280,10 @@ def test_bind_in_place_submounts(personality, run, source, user, root):
 
 
 def test_bind_flags_of_the_host_are_kept(personality, run, source, user):
-    script = SUBMOUNT.replace("-t tmpfs", "-t tmpfs -o noexec,nosymfollow,ro,size=64k").replace('echo below >"$1/sub/file"; ', "")
-    result = run(in_own_mounts(user, script, source, *base(personality), "--bind", source, "/mnt", "cat", "/proc/self/mountinfo"))
+    script = SUBMOUNT.replace("-t tmpfs",
+                              "-t tmpfs -o noexec,nosymfollow,ro,size=64k").replace('echo below >"$1/sub/file"; ', "")
+    result = run(in_own_mounts(user, script, source, *base(personality), "--bind", source, "/mnt", "cat",
+                               "/proc/self/mountinfo"))
     options = mount_at(read_mountinfo(result.stdout), "/mnt/sub").options
     assert {"noexec", "nosymfollow", "ro", "nosuid", "nodev"} <= options, result
 
@@ -314,7 +322,8 @@ def test_bind_dead_submount_in_place(personality, dead_below, source, how):
 
 
 def test_bind_dead_submount_is_read_only(cloche, dead_below, source):
-    result = dead_below("gone", [cloche, *base("x")[1:], "--ro-bind", str(source), "/mnt", "cat", "/proc/self/mountinfo"])
+    result = dead_below("gone", [cloche, *base("x")[1:], "--ro-bind", str(source), "/mnt", "cat",
+                                 "/proc/self/mountinfo"])
     assert {"ro", "nosuid", "nodev"} <= mount_at(read_mountinfo(result.stdout), "/mnt/dead").options, result
 
 
@@ -325,7 +334,8 @@ def refuse_flags(compile_c):
 
 def refused(personality, user, refuse_flags, source, *options):
     # bwrap: in a user namespace, where nothing has to be done to the whole tree first.
-    argv = [personality, "--bare", "--unshare-user", *options, "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
+    argv = [personality, "--bare", "--unshare-user", *options, "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib",
+            "/lib",
             "--symlink", "usr/lib64", "/lib64", "--bind", source, "/mnt", "/usr/bin/cat", "/mnt/file"]
     return in_own_mounts(user, SUBMOUNT, source, refuse_flags, *argv)
 
@@ -350,7 +360,8 @@ LATE = '''
 source=$1; shift
 mkdir -p "$source/late"
 mount -t tmpfs none "$source"; mkdir "$source/late"; mount --make-shared "$source"
-coproc SANDBOX { exec "$@" sh -c 'echo ready; read line; test -e /mnt/late/file && echo seen || echo unseen; cat /proc/self/mountinfo'; }
+coproc SANDBOX {
+    exec "$@" sh -c 'echo ready; read line; test -e /mnt/late/file && echo seen || echo unseen; cat /proc/self/mountinfo'; }
 exec 8<&"${SANDBOX[0]}" 9>&"${SANDBOX[1]}"; pid=$SANDBOX_PID
 read -r line <&8; test "$line" = ready
 mount -t tmpfs none "$source/late"; touch "$source/late/file"
@@ -383,7 +394,7 @@ def test_propagation_in_place(personality, run, user, source, how):
 
 def test_propagation_never_goes_out(personality, run, user, source):
     """What is mounted inside does not appear on the host."""
-    script = ('source=$1; shift; mount -t tmpfs none "$source"; mount --make-shared "$source"; mkdir "$source/d"; "$@"; '
+    script = ('source=$1; shift; mount -t tmpfs none "$source"; mount --make-shared "$source"; mkdir "$source/d"\n"$@"\n'
               'test -e "$source/d/inside" && echo leaked || echo kept')
     result = run(in_own_mounts(user, script, source, personality, "--bind", "/", "/", "--tmpfs", source / "d", "--dir",
                                source / "d" / "inside", "true"))
@@ -401,7 +412,8 @@ MISSING = [("--tmpfs",), ("--bind", "SOURCE"), ("--ro-bind", "SOURCE"), ("--dir"
            ("--overlay-src", "SOURCE", "--tmp-overlay")]
 
 
-@pytest.mark.parametrize("words", MISSING, ids=lambda words: words[-2 if words[-1].isupper() and len(words) > 1 else -1].strip("-"))
+@pytest.mark.parametrize("words", MISSING, ids=lambda words: words[-2 if words[-1].isupper() and len(words) > 1
+                                                                   else -1].strip("-"))
 def test_create_dest(cloche, bwrap, run, tmp_path, source, memfd, words):
     """Missing destinations on the host: an error that names --create-dest under our own name, created as bubblewrap."""
     target = tmp_path / "target"

@@ -95,13 +95,15 @@ def test_cap_drop_of_real_root(bwrap, caps):
     before = caps([bwrap, *HOST])
     after = caps([bwrap, *HOST, "--cap-drop", "CAP_NET_RAW"])
     kept = before["CapPrm"] & ~NET_RAW
-    assert after == {"CapInh": kept, "CapPrm": kept, "CapEff": kept, "CapAmb": kept, "CapBnd": before["CapBnd"], "NoNewPrivs": "1"}
+    assert after == {"CapInh": kept, "CapPrm": kept, "CapEff": kept, "CapAmb": kept, "CapBnd": before["CapBnd"],
+                     "NoNewPrivs": "1"}
     found = caps([bwrap, *HOST, "--cap-drop", "ALL"])
     assert [found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")] == [0] * 4
 
 
 @pytest.mark.parametrize("option", ["--cap-add", "--cap-drop"])
-@pytest.mark.parametrize("name", ["", "bogus", "CAP_", "CAP_BOGUS", "cap_all", "NET RAW", "NET_RAW ", "NET_RAW,KILL", "CAP_CAP_KILL", "-1", "64"])
+@pytest.mark.parametrize("name", ["", "bogus", "CAP_", "CAP_BOGUS", "cap_all", "NET RAW", "NET_RAW ", "NET_RAW,KILL",
+                                  "CAP_CAP_KILL", "-1", "64"])
 def test_cap_unknown(personality, run, option, name):
     result = run([personality, *HOST, option, name, "true"])
     assert_fails(result, personality, f"unknown cap: {name}" if personality.name == "bwrap" else "unknown capability")
@@ -111,7 +113,7 @@ def test_cap_add_has_effect(personality, run, user, tmp_path):
     """A raw socket in the sandbox's own network."""
     script = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); print('opened')"
     argv = [personality, *HOST, "--unshare-all", "--unshare-user"]
-    if personality.name == "cloche":  # COMMAND's capabilities count in its own user namespace, and the network is the outer one's
+    if personality.name == "cloche":  # COMMAND's capabilities count in its own user namespace, not in the network's
         assert "Operation not permitted" in run([*argv, "--cap-add", "NET_RAW", "python3", "-c", script]).stderr
     elif not user.is_root:
         assert run([*argv, "--cap-add", "CAP_NET_RAW", "python3", "-c", script]).stdout == "opened\n"
@@ -150,18 +152,21 @@ def test_cap_add_command_cannot_undo_our_mounts(cloche, run):
 
 def test_cap_add_pid_1_is_outside(cloche, run):
     """Another user namespace than COMMAND's."""
-    result = run([cloche, *PRIVILEGED, "sh", "-c", "readlink /proc/1/ns/user || echo refused; readlink /proc/self/ns/user"])
+    result = run([cloche, *PRIVILEGED, "sh", "-c",
+                  "readlink /proc/1/ns/user || echo refused; readlink /proc/self/ns/user"])
     first, second = result.stdout.split()
     assert first == "refused" and second.startswith("user:"), result
 
 
 def test_cap_add_ids_are_as_asked(cloche, run, user):
-    result = run([cloche, *PRIVILEGED, "--uid", "7", "--gid", "8", "sh", "-c", "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map"])
+    result = run([cloche, *PRIVILEGED, "--uid", "7", "--gid", "8", "sh", "-c",
+                  "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map"])
     assert result.stdout.split() == ["7", "8", "7", "7", "1", "8", "8", "1"], result
 
 
 def test_cap_add_nested_user_namespaces_stay_forbidden(cloche, run):
-    result = run([cloche, *PRIVILEGED, "sh", "-c", "unshare --user true; echo 9 >/proc/sys/user/max_user_namespaces; unshare --user true"])
+    result = run([cloche, *PRIVILEGED, "sh", "-c",
+                  "unshare --user true; echo 9 >/proc/sys/user/max_user_namespaces; unshare --user true"])
     assert result.returncode != 0 and result.stderr.count("No space left on device") == 2, result
 
 

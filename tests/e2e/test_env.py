@@ -4,9 +4,10 @@ import os
 
 import pytest
 
-from e2elib import HOST, assert_fails, setup_status  # noqa: F401
+from e2elib import HOST, assert_fails
 
-USR = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/bin",
+USR = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--symlink",
+       "usr/bin",
        "/bin"]
 
 
@@ -24,9 +25,11 @@ def env_of(run):
     return env_of
 
 
-CALLER = {"PATH": "/usr/bin:/bin", "HOME": "/somewhere", "USER": "nobody-real", "LOGNAME": "x", "SHELL": "/bin/odd", "TERM": "vt100",
+CALLER = {"PATH": "/usr/bin:/bin", "HOME": "/somewhere", "USER": "nobody-real", "LOGNAME": "x", "SHELL": "/bin/odd",
+          "TERM": "vt100",
           "COLORTERM": "truecolor", "LANG": "C", "LANGUAGE": "en", "LC_ALL": "C", "LC_MADE_UP": "1", "TZ": "UTC",
-          "NO_COLOR": "1", "SECRET": "s3cret", "LD_PRELOAD": "", "SSH_AUTH_SOCK": "/x", "PYTHONPATH": "/x", "LESSOPEN": "x",
+          "NO_COLOR": "1", "SECRET": "s3cret", "LD_PRELOAD": "", "SSH_AUTH_SOCK": "/x", "PYTHONPATH": "/x",
+          "LESSOPEN": "x",
           "XDG_RUNTIME_DIR": "/x", "DBUS_SESSION_BUS_ADDRESS": "x", "BASH_ENV": "/x", "http_proxy": "x", "OLDPWD": "/x",
           "PWD": "/wrong", "EMPTY": "", "GCONV_PATH": "/x"}
 
@@ -34,7 +37,8 @@ CALLER = {"PATH": "/usr/bin:/bin", "HOME": "/somewhere", "USER": "nobody-real", 
 @pytest.mark.vm
 def test_environment_of_cloche(cloche, env_of, user):
     env = env_of([cloche], exact_env=CALLER)
-    kept = {name: CALLER[name] for name in ("TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_ALL", "LC_MADE_UP", "TZ", "NO_COLOR")}
+    kept = {name: CALLER[name] for name in ("TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_ALL", "LC_MADE_UP", "TZ",
+                                            "NO_COLOR")}
     shell = env.pop("SHELL")
     assert os.access(shell, os.X_OK) and shell != "/bin/odd"
     assert env == {**kept, "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": user.home,
@@ -57,7 +61,8 @@ def test_environment_order_is_kept(bwrap, run):
 
 # ---- --setenv, --unsetenv, --clearenv ----------------------------------------------------------------------------
 def test_setenv(personality, env_of):
-    env = env_of([personality, *HOST, "--setenv", "NEW", "a value=\nwith all", "--setenv", "TERM", "changed", "--setenv", "E", ""])
+    env = env_of([personality, *HOST, "--setenv", "NEW", "a value=\nwith all", "--setenv", "TERM", "changed",
+                  "--setenv", "E", ""])
     assert (env["NEW"], env["TERM"], env["E"]) == ("a value=\nwith all", "changed", "")
 
 
@@ -76,7 +81,8 @@ def test_clearenv(personality, run):
 
 
 def test_env_options_in_order(personality, run):
-    result = run([personality, *HOST, "--setenv", "A", "1", "--clearenv", "--setenv", "B", "1", "--setenv", "B", "2", "--setenv", "C",
+    result = run([personality, *HOST, "--setenv", "A", "1", "--clearenv", "--setenv", "B", "1", "--setenv", "B", "2",
+                  "--setenv", "C",
                   "1", "--unsetenv", "C", "/usr/bin/env", "-0"])
     assert variables(result) == {"B": "2", "PWD": "/"}
 
@@ -111,7 +117,8 @@ def test_setenv_many(personality, run):
 
 # ---- --keep-env --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("pattern, kept", [
-    ("SECRET", {"SECRET"}), ("SEC*", {"SECRET"}), ("S?CRET", {"SECRET"}), ("[SX]*", {"SECRET", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"}),
+    ("SECRET", {"SECRET"}), ("SEC*", {"SECRET"}), ("S?CRET", {"SECRET"}),
+    ("[SX]*", {"SECRET", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"}),
     ("secret", set()), ("NO_SUCH", set()), ("EMPTY", {"EMPTY"})])
 def test_keep_env(cloche, env_of, pattern, kept):
     usual = set(env_of([cloche], exact_env=CALLER))
@@ -250,7 +257,8 @@ def test_argv0_empty(personality, run):
 
 def test_argv0_twice(personality, run):
     result = run([personality, *HOST, "--argv0", "a", "--argv0", "b", "true"])
-    assert_fails(result, personality, "--argv0", "used multiple times" if personality.name == "bwrap" else "more than once")
+    assert_fails(result, personality, "--argv0", "used multiple times" if personality.name == "bwrap"
+                 else "more than once")
 
 
 def test_argv0_is_not_in_the_message(personality, run):

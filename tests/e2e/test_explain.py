@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from e2elib import HOST, memfd, snapshot  # noqa: F401
+from e2elib import memfd, snapshot  # noqa: F401
 
 NAMESPACES = {"user", "mount", "pid", "net", "ipc", "uts", "cgroup"}
 
@@ -48,7 +48,8 @@ def test_explain_json_of_bwrap(bwrap, plan, user):
 
 
 def test_explain_json_namespaces(bwrap, plan):
-    for option, name in (("--unshare-net", "net"), ("--unshare-pid", "pid"), ("--unshare-ipc", "ipc"), ("--unshare-uts", "uts")):
+    for option, name in (("--unshare-net", "net"), ("--unshare-pid", "pid"), ("--unshare-ipc", "ipc"),
+                         ("--unshare-uts", "uts")):
         assert name in plan([bwrap, option])["namespaces"] and name not in plan([bwrap])["namespaces"]
     assert set(plan([bwrap, "--unshare-all", "--share-net"])["shared"]) == {"net"}
 
@@ -59,12 +60,16 @@ def test_explain_json_ids(personality, plan, user):
 
 
 def test_explain_json_mounts_in_order(personality, plan):
-    options = ["--tmpfs", "/", "--ro-bind", "/usr", "/usr", "--bind-try", "/nosuch", "/a", "--dev-bind", "/dev", "/d", "--symlink",
-               "usr/bin", "/bin", "--perms", "0711", "--dir", "/x", "--size", "64K", "--tmpfs", "/t", "--proc", "/proc", "--dev", "/dev",
-               "--overlay-src", "/usr", "--overlay-src", "/etc", "--ro-overlay", "/o", "--chmod", "0700", "/x", "--remount-ro", "/t",
+    options = ["--tmpfs", "/", "--ro-bind", "/usr", "/usr", "--bind-try", "/nosuch", "/a", "--dev-bind", "/dev", "/d",
+               "--symlink",
+               "usr/bin", "/bin", "--perms", "0711", "--dir", "/x", "--size", "64K", "--tmpfs", "/t", "--proc",
+               "/proc", "--dev", "/dev",
+               "--overlay-src", "/usr", "--overlay-src", "/etc", "--ro-overlay", "/o", "--chmod", "0700", "/x",
+               "--remount-ro", "/t",
                "--mqueue", "/q"]
     found = plan([personality, "--unshare-ipc", *options])
-    assert [entry["dest"] for entry in found["mounts"]] == ["/", "/usr", "/a", "/d", "/bin", "/x", "/t", "/proc", "/dev", "/o", "/x",
+    assert [entry["dest"] for entry in found["mounts"]] == ["/", "/usr", "/a", "/d", "/bin", "/x", "/t", "/proc",
+                                                            "/dev", "/o", "/x",
                                                             "/t", "/q"]
     kinds = [entry["type"] for entry in found["mounts"]]
     assert kinds[:2] == ["tmpfs", "bind"] and kinds[4:6] == ["symlink", "dir"] and kinds[9] == "overlay"
@@ -82,7 +87,8 @@ def test_explain_json_propagation(personality, plan):
 
 
 def test_explain_json_environment(cloche, bwrap, plan):
-    found = plan([cloche, "--setenv", "NEW", "1", "--unsetenv", "TERM", "--keep-env", "KEPT"], env={"KEPT": "2", "WITHHELD": "3"})
+    found = plan([cloche, "--setenv", "NEW", "1", "--unsetenv", "TERM", "--keep-env", "KEPT"],
+                 env={"KEPT": "2", "WITHHELD": "3"})
     values = {entry["name"]: (entry["value"], entry["inherited"]) for entry in found["environment"]}
     assert values["NEW"] == ("1", False) and values["KEPT"] == ("2", True)
     assert "TERM" not in values and "WITHHELD" not in values
@@ -111,15 +117,18 @@ def test_explain_json_capabilities(cloche, plan):
 
 # ---- --explain ---------------------------------------------------------------------------------------------------
 def test_explain_for_people(cloche, run, user):
-    text = run([cloche, "--explain", "--ro-bind", "/etc/hostname", "/mnt/name", "--setenv", "NEW", "value", "true"], check=True).stdout
-    for word in ("namespaces:", "user mount pid net ipc uts cgroup", f"uid {user.uid}", "/mnt/name", "/etc/hostname", "(ro,nosuid,nodev",
+    text = run([cloche, "--explain", "--ro-bind", "/etc/hostname", "/mnt/name", "--setenv", "NEW", "value", "true"],
+               check=True).stdout
+    for word in ("namespaces:", "user mount pid net ipc uts cgroup", f"uid {user.uid}", "/mnt/name", "/etc/hostname",
+                 "(ro,nosuid,nodev",
                  "NEW=value", "capabilities: none"):
         assert word in text, text
     assert text.index("/usr from /usr") < text.index("/mnt/name"), "in order"
 
 
 def test_explain_for_people_escapes(personality, run):
-    text = run([personality, "--explain", "--bind", "/usr", "/a\x1b[31m\nb", "--setenv", "V", "\x1b]0;x\x07", "true"], check=True).stdout
+    text = run([personality, "--explain", "--bind", "/usr", "/a\x1b[31m\nb", "--setenv", "V", "\x1b]0;x\x07", "true"],
+               check=True).stdout
     assert "\x1b" not in text and "\x07" not in text and "\nb" not in text
 
 
@@ -128,7 +137,8 @@ def test_explain_executes_nothing(personality, run, tmp_path, memfd, word):
     (tmp_path / "file").write_text("old")
     before, fd = snapshot(tmp_path), memfd("new")
     create = ["--create-dest"] if personality.name == "cloche" else []
-    result = run([personality, word, *create, "--bind", "/", "/", "--dir", tmp_path / "d", "--file", str(fd), tmp_path / "file",
+    result = run([personality, word, *create, "--bind", "/", "/", "--dir", tmp_path / "d", "--file", str(fd),
+                  tmp_path / "file",
                   "--bind", "/nosuch", "/mnt", "touch", tmp_path / "ran"], pass_fds=[fd])
     assert result.returncode == 0 and snapshot(tmp_path) == before, result
     assert os.lseek(fd, 0, os.SEEK_CUR) == 0, "not even read"
@@ -150,7 +160,8 @@ def test_explain_other_word(cloche, run):
 # ---- --print-args ------------------------------------------------------------------------------------------------
 def test_print_args(personality, run, memfd):
     fd = memfd("--setenv\0A\0a value\0--args\0%d\0" % (inner := memfd("--unsetenv\0B\0")))
-    result = run([personality, "--print-args", "--ro-bind", "/", "/", "--args", str(fd), "--chdir=/usr", "true"], pass_fds=[fd, inner],
+    result = run([personality, "--print-args", "--ro-bind", "/", "/", "--args", str(fd), "--chdir=/usr", "true"],
+                 pass_fds=[fd, inner],
                  check=True)
     printed = [shlex.split(line) for line in result.stdout.splitlines()]
     wanted = [["--ro-bind", "/", "/"], ["--setenv", "A", "a value"], ["--unsetenv", "B"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Descriptors: what COMMAND gets, what options take, the ones that are kept open or waited for, closed standard streams."""
+"""Descriptors: what COMMAND gets, what options take, what is kept open or waited for, closed standard streams."""
 import fcntl
 import json
 import os
@@ -42,7 +42,8 @@ def test_keep_fd_of_a_standard_stream(cloche, run):
 
 def test_keep_fd_not_open(cloche, run):
     result = run([cloche, "--keep-fd", "99", "true"])
-    assert result.returncode == 125 and "--keep-fd 99" in result.stderr and "Bad file descriptor" in result.stderr, result
+    assert result.returncode == 125, result
+    assert "--keep-fd 99" in result.stderr and "Bad file descriptor" in result.stderr, result
 
 
 def test_fds_are_closed_by_default(cloche, run, memfd, opened):
@@ -82,7 +83,8 @@ def test_fds_of_bind_fd_are_closed(bwrap, run, opened, memfd, option):
 
 def test_fds_of_ours_do_not_leak(bwrap, run, tmp_path):
     """None of the program's own, with every feature that needs one."""
-    argv = [bwrap, *HOST, "--unshare-all", "--overlay-src", tmp_path, "--tmp-overlay", "/mnt", "--lock-file", "/etc/passwd",
+    argv = [bwrap, *HOST, "--unshare-all", "--overlay-src", tmp_path, "--tmp-overlay", "/mnt", "--lock-file",
+            "/etc/passwd",
             "--die-with-parent", "--tmpfs", "/tmp", *LIST]
     assert descriptors(run(argv)) == {0, 1, 2}
 
@@ -90,7 +92,8 @@ def test_fds_of_ours_do_not_leak(bwrap, run, tmp_path):
 def test_fds_of_init(personality, popen, memfd, tmp_path):
     """pid 1 keeps 0 to 2 and what must last; nothing that was inherited."""
     inherited = memfd()
-    process = popen([personality, *HOST, "--unshare-pid", "--proc", "/proc", "sh", "-c", "echo started; exec sleep 1000"],
+    process = popen([personality, *HOST, "--unshare-pid", "--proc", "/proc", "sh", "-c",
+                     "echo started; exec sleep 1000"],
                     pass_fds=[inherited])
     assert process.stdout.readline() == "started\n"
     init = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()[0]
@@ -118,7 +121,7 @@ def test_fds_closed_streams(personality, run, tmp_path, closed):
     result = run(["sh", "-c", f'exec "$@" {redirects}', "sh", *argv])
     assert result.returncode == 0, result
     states = eval((tmp_path / "out").read_text())
-    for fd in closed:  # python itself opens /dev/null for what is closed? no: it leaves it, and then opens files there
+    for fd in closed:  # the interpreter may have opened a file of its own there meanwhile
         assert states[fd] is None or states[fd] == "/dev/null" or states[fd].startswith("/proc/"), states
     for fd in {0, 1, 2} - set(closed):
         assert states[fd] is not None, states
@@ -151,7 +154,8 @@ def test_json_status_fd_on_stderr(personality, run):
 
 
 def test_fds_0_is_closed_for_command_when_taken(bwrap, run):
-    result = run([bwrap, *HOST, "--tmpfs", "/tmp", "--file", "0", "/tmp/f", "sh", "-c", "test -e /proc/$$/fd/0 || echo closed"],
+    result = run([bwrap, *HOST, "--tmpfs", "/tmp", "--file", "0", "/tmp/f", "sh", "-c",
+                  "test -e /proc/$$/fd/0 || echo closed"],
                  input="data")
     assert result.stdout == "closed\n", result
 
@@ -159,7 +163,8 @@ def test_fds_0_is_closed_for_command_when_taken(bwrap, run):
 def test_fds_limit_is_restored(personality, run, tmp_path):
     """Many binds need more descriptors than the soft limit; COMMAND gets the caller's limit."""
     words = [word for number in range(600) for word in ("--ro-bind", "/usr", f"/mnt/{number}")]
-    result = run(["sh", "-c", 'ulimit -Sn 300; exec "$@"', "sh", personality, *HOST, "--tmpfs", "/mnt", *words, "sh", "-c",
+    result = run(["sh", "-c", 'ulimit -Sn 300; exec "$@"', "sh", personality, *HOST, "--tmpfs", "/mnt", *words, "sh",
+                  "-c",
                   "ulimit -Sn"])
     assert result.stdout == "300\n", result.stderr[:500]
 
@@ -238,14 +243,16 @@ def test_lock_file_is_a_path_inside(personality, run, tmp_path):
     (tmp_path / "lock").touch()
     result = run([personality, *HOST, "--tmpfs", "/tmp", "--lock-file", tmp_path / "lock", "true"])
     assert_fails(result, personality, str(tmp_path / "lock"), "No such file or directory")
-    assert run([personality, *HOST, "--tmpfs", "/mnt", "--ro-bind", tmp_path, "/mnt", "--lock-file", "/mnt/lock", "true"]).returncode == 0
+    assert run([personality, *HOST, "--tmpfs", "/mnt", "--ro-bind", tmp_path, "/mnt", "--lock-file", "/mnt/lock",
+                "true"]).returncode == 0
 
 
 def test_lock_file_several(personality, popen, tmp_path):
     paths = [tmp_path / "a", tmp_path / "b"]
     for path in paths:
         path.touch()
-    process = popen([personality, *HOST, "--lock-file", paths[0], "--lock-file", paths[1], "sh", "-c", "echo started; read x"],
+    process = popen([personality, *HOST, "--lock-file", paths[0], "--lock-file", paths[1], "sh", "-c",
+                     "echo started; read x"],
                     stdin=-1)
     assert process.stdout.readline() == "started\n"
     assert [lock_type(path) for path in paths] == [fcntl.F_RDLCK] * 2
@@ -290,7 +297,8 @@ def test_info_fd_is_closed_when_written(personality, popen, pipe):
 def test_block_fd_waits(personality, popen, pipe, tmp_path, end):
     read, write = pipe()
     info, report = pipe()
-    process = popen([personality, *HOST, "--bind", tmp_path, tmp_path, "--info-fd", str(report), "--block-fd", str(read), "touch",
+    process = popen([personality, *HOST, "--bind", tmp_path, tmp_path, "--info-fd", str(report), "--block-fd",
+                     str(read), "touch",
                      tmp_path / "ran"], pass_fds=[read, report])
     os.close(report)
     os.close(read)
@@ -307,7 +315,8 @@ def test_block_fd_waits(personality, popen, pipe, tmp_path, end):
 def test_block_fd_everything_is_set_up(personality, run, tmp_path, pipe):
     """A failure of the set-up comes at once."""
     read, _ = pipe()
-    result = run([personality, *HOST, "--block-fd", str(read), "--bind", tmp_path / "nosuch", "/mnt", "true"], pass_fds=[read])
+    result = run([personality, *HOST, "--block-fd", str(read), "--bind", tmp_path / "nosuch", "/mnt", "true"],
+                 pass_fds=[read])
     assert_fails(result, personality, "nosuch")
 
 

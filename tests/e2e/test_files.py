@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Entries and new file systems: --dir --file --bind-data --symlink --chmod --perms --size --tmpfs --mqueue --proc --dev ..."""
+"""Entries and new file systems: --dir --file --bind-data --symlink --chmod --tmpfs --mqueue --proc --dev and others."""
 import os
 
 import pytest
 
-from e2elib import (DEVPTS, HOST, MQUEUE, PROC, TMPFS, assert_fails, look, looks, memfd, mount_at, mounts, opened, pipe,  # noqa: F401
+from e2elib import (DEVPTS, HOST, MQUEUE, PROC, TMPFS, assert_fails, look, looks, memfd, mount_at, mounts, opened,
+                    pipe,  # noqa: F401
                     see)
 
 DATA = "two\nlines\n"
@@ -23,10 +24,12 @@ def test_dir_with_its_parents(on_tmpfs, see):
 
 
 def test_dir_existing_is_left(on_tmpfs, see):
-    assert see([*on_tmpfs, "--perms", "0700", "--dir", "/a", "--perms", "0750", "--dir", "/a"], "/a")["/a"].mode == "0700"
+    assert see([*on_tmpfs, "--perms", "0700", "--dir", "/a", "--perms", "0750", "--dir", "/a"],
+               "/a")["/a"].mode == "0700"
 
 
-@pytest.mark.parametrize("perms, mode", [("0", "0000"), ("7", "0007"), ("700", "0700"), ("0755", "0755"), ("1777", "1777")])
+@pytest.mark.parametrize("perms, mode", [("0", "0000"), ("7", "0007"), ("700", "0700"), ("0755", "0755"),
+                                         ("1777", "1777")])
 def test_perms_of_dir(on_tmpfs, see, perms, mode):
     assert see([*on_tmpfs, "--perms", perms, "--dir", "/a"], "/a")["/a"].mode == mode
 
@@ -65,7 +68,8 @@ def test_perms_of_data(on_tmpfs, see, memfd, option, perms, mode):
 
 @pytest.mark.parametrize("option, parents", [
     (["--file"], "0755"), (["--bind-data"], "BIND"), (["--perms", "0640", "--ro-bind-data"], "0750"),
-    (["--perms", "0604", "--bind-data"], "0705"), (["--perms", "0600", "--file"], "0700"), (["--perms", "0", "--file"], "0700")])
+    (["--perms", "0604", "--bind-data"], "0705"), (["--perms", "0600", "--file"], "0700"),
+    (["--perms", "0", "--file"], "0700")])
 def test_perms_of_parents(on_tmpfs, personality, see, memfd, option, parents):
     """Parents made on the way lack the group and other bits that the entry lacks."""
     fd = memfd(DATA)
@@ -180,7 +184,8 @@ def test_chmod_of_the_root(on_tmpfs, see):
 
 
 def test_chmod_missing(on_tmpfs, run, personality):
-    assert_fails(run([*on_tmpfs, "--chmod", "0700", "/nosuch", "true"]), personality, "/nosuch", "No such file or directory")
+    assert_fails(run([*on_tmpfs, "--chmod", "0700", "/nosuch", "true"]), personality, "/nosuch",
+                 "No such file or directory")
 
 
 def test_chmod_read_only(personality, run):
@@ -190,7 +195,8 @@ def test_chmod_read_only(personality, run):
 
 # ---- --perms, --size as one-shot modifiers -----------------------------------------------------------------------
 @pytest.mark.parametrize("option, word", [("--perms", "creates a file"), ("--size", "--tmpfs")])
-@pytest.mark.parametrize("next_word", [["--proc", "/proc"], ["--ro-bind", "/usr", "/usr"], ["--setenv", "A", "1"], ["--unshare-pid"]])
+@pytest.mark.parametrize("next_word", [["--proc", "/proc"], ["--ro-bind", "/usr", "/usr"], ["--setenv", "A", "1"],
+                                       ["--unshare-pid"]])
 def test_perms_size_must_be_followed(personality, run, option, word, next_word):
     result = run([personality, option, "0700", *next_word, "true"])
     assert_fails(result, personality, option, "must be followed by", word)
@@ -222,21 +228,24 @@ def test_perms_and_size_together(on_tmpfs, see, words):
     assert seen["/b"].mode == "0755" and seen["/b"].bytes > 65536
 
 
-@pytest.mark.parametrize("text, size", [("1", 4096), ("65536", 65536), ("0x10000", 65536), ("0200000", 65536), ("64K", 65536),
+@pytest.mark.parametrize("text, size", [("1", 4096), ("65536", 65536), ("0x10000", 65536), ("0200000", 65536),
+                                        ("64K", 65536),
                                         ("2M", 2 << 20), ("1G", 1 << 30)])
 def test_size_forms(on_tmpfs, see, text, size):
     assert see([*on_tmpfs, "--size", text, "--tmpfs", "/a"], "/a")["/a"].bytes == size
 
 
 @pytest.mark.parametrize("option", ["--size", "--root-size", "--overlay-size"])
-@pytest.mark.parametrize("text", ["", "0", "-1", "+4096", " 4096", "4096 ", "1e3", "1T", "1KK", "K", "0x", "08", "9223372036854775808",
+@pytest.mark.parametrize("text", ["", "0", "-1", "+4096", " 4096", "4096 ", "1e3", "1T", "1KK", "K", "0x", "08",
+                                  "9223372036854775808",
                                   "18446744073709551616", "9007199254740992K"])
 def test_size_strict(personality, run, option, text):
     rest = ["--tmpfs", "/x"] if option == "--size" else []
     assert_fails(run([personality, option, text, *rest, "true"]), personality, option)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "8", "10000", "0x10", "1e3", "0o7", " 7", "+5", "7 ", "99999999999999999999999"])
+@pytest.mark.parametrize("text", ["", "-1", "8", "10000", "0x10", "1e3", "0o7", " 7", "+5", "7 ",
+                                  "99999999999999999999999"])
 def test_perms_strict(personality, run, text):
     for words in (["--perms", text, "--dir", "/x"], ["--chmod", text, "/x"]):
         result = run([personality, *words, "true"])
@@ -267,7 +276,8 @@ def test_mqueue(personality, see):
 
 
 def test_mqueue_shows_the_sandboxs_queues(bwrap, run):
-    script = ("import ctypes, os; rt = ctypes.CDLL('librt.so.1'); fd = rt.mq_open(b'/own', os.O_CREAT | os.O_RDWR, 0o600, None)\n"
+    script = ("import ctypes, os; rt = ctypes.CDLL('librt.so.1')\n"
+              "fd = rt.mq_open(b'/own', os.O_CREAT | os.O_RDWR, 0o600, None)\n"
               "print(fd >= 0, os.listdir('/dev/mqueue'))")
     options = ["--ro-bind", "/", "/", "--unshare-ipc", "--dev", "/dev", "--mqueue", "/dev/mqueue"]
     assert run([bwrap, *options, "python3", "-c", script]).stdout == "True ['own']\n"
@@ -330,7 +340,8 @@ def test_proc_sys_is_read_only_with_capabilities(cloche, run):
 
 @pytest.mark.only_root
 def test_proc_covers_what_root_could_write(bwrap, mounts):
-    found = {mount.point for mount in mounts([bwrap, "--dev-bind", "/", "/", "--proc", "/proc"]) if "ro" in mount.options}
+    found = {mount.point for mount in mounts([bwrap, "--dev-bind", "/", "/", "--proc", "/proc"])
+             if "ro" in mount.options}
     assert {"/proc/irq", "/proc/bus"} <= found
 
 

@@ -17,7 +17,8 @@ def started(popen, pipe):
     """started(argv): (process, pid of its pid 1) of a sandbox whose COMMAND waits for its stdin."""
     def started(argv, script="echo started; read x", **rest):
         read, write = pipe()
-        process = popen([*argv[:1], "--info-fd", str(write), *argv[1:], "sh", "-c", script], pass_fds=[write], stdin=-1, **rest)
+        process = popen([*argv[:1], "--info-fd", str(write), *argv[1:], "sh", "-c", script], pass_fds=[write],
+                        stdin=-1, **rest)
         assert process.stdout.readline() == "started\n", process.communicate()
         return process, json.loads(os.read(read, 4096))["child-pid"]
 
@@ -26,14 +27,16 @@ def started(popen, pipe):
 
 @pytest.mark.vm
 def test_init_name(personality, run):
-    result = run([personality, *OWN, "sh", "-c", "tr '\\0' ' ' </proc/1/cmdline; echo; cat /proc/1/comm; readlink /proc/1/exe || true"])
+    result = run([personality, *OWN, "sh", "-c",
+                  "tr '\\0' ' ' </proc/1/cmdline; echo; cat /proc/1/comm; readlink /proc/1/exe || true"])
     assert result.stdout == "cloche-init \ncloche-init\n", result
 
 
 @pytest.mark.vm
 def test_init_holds_no_secrets(personality, started):
     """Neither the arguments nor the environment of the caller, as the owner outside may read them."""
-    process, init = started([personality, *OWN, "--setenv", "INSIDE", "s3cret-argument"], env={"OUTSIDE": "s3cret-variable"})
+    process, init = started([personality, *OWN, "--setenv", "INSIDE", "s3cret-argument"],
+                            env={"OUTSIDE": "s3cret-variable"})
 
     def memory():
         return open(f"/proc/{init}/cmdline").read() + open(f"/proc/{init}/environ").read()
@@ -64,7 +67,8 @@ def test_init_environ_is_empty_inside(personality, run):
 
 def test_init_reaps_orphans(personality, run):
     script = ("for i in 1 2 3 4 5 6 7 8; do (true &) ; done; i=0\n"
-              "while grep -l 'State:.Z' /proc/[0-9]*/status 2>/dev/null; do i=$((i + 1)); test $i -lt 1000 || exit 1; done; echo none")
+              "while grep -l 'State:.Z' /proc/[0-9]*/status 2>/dev/null; do i=$((i + 1)); test $i -lt 1000 || exit 1; done\n"
+              "echo none")
     result = run([personality, *OWN, "sh", "-c", script])
     assert result.returncode == 0 and result.stdout.splitlines()[-1] == "none", result
 
@@ -132,7 +136,8 @@ def test_init_can_be_joined(personality, started, run):
     """nsenter, as its owner outside: all namespaces, COMMAND's own."""
     process, init = started([personality, *OWN])
     inside = own_namespaces(init)
-    entered = run(["nsenter", "--target", str(init), "--user", "--preserve-credentials", "--mount", "--uts", "--ipc", "--net",
+    entered = run(["nsenter", "--target", str(init), "--user", "--preserve-credentials", "--mount", "--uts", "--ipc",
+                   "--net",
                    "--pid", "--cgroup", "readlink", *[f"/proc/self/ns/{name}" for name in inside]])
     assert entered.stdout.split() == list(inside.values()), entered
     process.communicate("go\n", timeout=60)
@@ -150,7 +155,8 @@ def test_init_capabilities(personality, started, user):
 def test_init_ends_when_command_does(personality, started):
     process, init = started([personality, *OWN])
     process.communicate("go\n", timeout=60)
-    wait_until(lambda: not os.path.exists(f"/proc/{init}") or "Z" in status_of(open(f"/proc/{init}/status").read())["State"])
+    wait_until(lambda: not os.path.exists(f"/proc/{init}")
+               or "Z" in status_of(open(f"/proc/{init}/status").read())["State"])
 
 
 def test_init_killed_from_outside(personality, started):
@@ -158,7 +164,8 @@ def test_init_killed_from_outside(personality, started):
     process, init = started([personality, *OWN])
     os.kill(init, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
-    assert process.returncode in (125, 137) or (personality.name == "bwrap" and process.returncode == 1), (process.returncode, err)
+    assert process.returncode in (125, 137) or (personality.name == "bwrap"
+                                                and process.returncode == 1), (process.returncode, err)
 
 
 def test_init_status_cannot_be_forged(personality, run):

@@ -27,7 +27,8 @@ def test_unshare_none_by_default(bwrap, namespaces, user):
 
 @pytest.mark.parametrize("option, namespace", [
     ("--unshare-user", "user"), ("--unshare-user-try", "user"), ("--unshare-ipc", "ipc"), ("--unshare-pid", "pid"),
-    ("--unshare-net", "net"), ("--unshare-uts", "uts"), ("--unshare-cgroup", "cgroup"), ("--unshare-cgroup-try", "cgroup")])
+    ("--unshare-net", "net"), ("--unshare-uts", "uts"), ("--unshare-cgroup", "cgroup"),
+    ("--unshare-cgroup-try", "cgroup")])
 def test_unshare_one(bwrap, namespaces, user, option, namespace):
     assert changed_namespaces(namespaces([bwrap, *HOST, option])) == implied(user) | {namespace}
 
@@ -40,7 +41,8 @@ def test_unshare_user_maps_one_id(bwrap, run, option):
     assert run([bwrap, *HOST, option, "cat", "/proc/self/uid_map"]).stdout.split() == ["0", "0", "1"]
 
 
-@pytest.mark.parametrize("option, namespace", [(f"--unshare-{n}", n) for n in SHAREABLE] + [("--unshare-cgroup-try", "cgroup")])
+@pytest.mark.parametrize("option, namespace", [(f"--unshare-{n}", n)
+                                               for n in SHAREABLE] + [("--unshare-cgroup-try", "cgroup")])
 def test_unshare_takes_share_back(cloche, namespaces, option, namespace):
     """Under our own name everything is new anyway; the options count in order."""
     share = f"--share-{namespace}"
@@ -83,7 +85,8 @@ def test_unshare_all(bwrap, namespaces):
 
 
 def test_unshare_all_takes_share_back(cloche, namespaces):
-    assert changed_namespaces(namespaces([cloche, *HOST, "--share-uts", "--share-ipc", "--unshare-all"])) == set(NAMESPACES)
+    assert changed_namespaces(namespaces([cloche, *HOST, "--share-uts", "--share-ipc",
+                                          "--unshare-all"])) == set(NAMESPACES)
 
 
 def test_unshare_net_brings_up_loopback(bwrap, run):
@@ -144,7 +147,7 @@ def userns(holder, opened):
 
 
 def allow(personality):
-    """Under our own name nested user namespaces are forbidden by a limit of our own namespace, which --userns replaces."""
+    """Under our own name nested user namespaces are forbidden by a limit of our namespace, which --userns replaces."""
     return ["--allow-userns"] if personality.name == "cloche" else []
 
 
@@ -199,7 +202,8 @@ def test_userns2_alone(personality, run, userns):
 def test_userns2_bad_descriptor_ends(personality, run, userns):
     """bubblewrap leaves a process that waits for ever."""
     fd, _ = userns
-    result = run([personality, *HOST, *allow(personality), "--userns", str(fd), "--userns2", "99", "true"], pass_fds=[fd])
+    result = run([personality, *HOST, *allow(personality), "--userns", str(fd), "--userns2", "99", "true"],
+                 pass_fds=[fd])
     assert_fails(result, personality, "Bad file descriptor")
 
 
@@ -267,7 +271,8 @@ def test_gid_inside(personality, run, number):
 
 
 @pytest.mark.parametrize("option, word", [("--uid", "uid"), ("--gid", "gid")])
-@pytest.mark.parametrize("number", ["", "-1", "4294967295", "4294967296", "99999999999999999999", " 7", "+5", "7 ", "0x10",
+@pytest.mark.parametrize("number", ["", "-1", "4294967295", "4294967296", "99999999999999999999", " 7", "+5", "7 ",
+                                    "0x10",
                                     "1e3", "7x", "abc"])
 def test_uid_gid_strict(personality, run, option, word, number):
     result = run([personality, *HOST, "--unshare-user", option, number, "true"])
@@ -286,7 +291,8 @@ def test_uid_needs_a_user_namespace(bwrap, run):
 
 
 def test_uid_owns_the_new_files(personality, run):
-    result = run([personality, *HOST, "--unshare-user", "--uid", "5", "--gid", "6", "--tmpfs", "/mnt", "--dir", "/mnt/d", "stat",
+    result = run([personality, *HOST, "--unshare-user", "--uid", "5", "--gid", "6", "--tmpfs", "/mnt", "--dir",
+                  "/mnt/d", "stat",
                   "-c", "%u:%g", "/mnt", "/mnt/d"])
     assert result.stdout.split() == ["5:6", "5:6"], result
 
@@ -325,7 +331,8 @@ def test_disable_userns_forbids(bwrap, run):
 def test_disable_userns_holds_against_capabilities(bwrap, run):
     """COMMAND may not raise the limit again, whatever it holds."""
     script = "echo 100 >/proc/sys/user/max_user_namespaces; unshare --user true"
-    result = run([bwrap, "--dev-bind", "/", "/", "--unshare-user", "--unshare-pid", "--proc", "/proc", "--disable-userns",
+    result = run([bwrap, "--dev-bind", "/", "/", "--unshare-user", "--unshare-pid", "--proc", "/proc",
+                  "--disable-userns",
                   "--cap-add", "ALL", "sh", "-c", script])
     assert result.returncode == 1 and "unshare" in result.stderr and "No space left on device" in result.stderr, result
 
@@ -366,7 +373,8 @@ def test_assert_userns_disabled(personality, run):
     allowed = ["--allow-userns"] if personality.name == "cloche" else []
     result = run([personality, *HOST, *allowed, "--assert-userns-disabled", "true"])
     assert_fails(result, personality, "user namespaces")
-    assert run([personality, *HOST, "--unshare-user", "--disable-userns", "--assert-userns-disabled", "true"]).returncode == 0
+    assert run([personality, *HOST, "--unshare-user", "--disable-userns", "--assert-userns-disabled",
+                "true"]).returncode == 0
 
 
 def test_assert_userns_disabled_holds_by_default(cloche, run):
@@ -407,7 +415,8 @@ def test_unshare_user_try_where_it_is_forbidden(bwrap, run):
     assert result.returncode == 1 and result.stderr.startswith("bwrap: Creating new namespace failed"), result
 
 
-@pytest.mark.parametrize("name, first_word", [("bwrap", "bubblewrap"), ("/x/flatpak-bwrap", "bubblewrap"), ("cloche", "cloche"),
+@pytest.mark.parametrize("name, first_word", [("bwrap", "bubblewrap"), ("/x/flatpak-bwrap", "bubblewrap"),
+                                              ("cloche", "cloche"),
                                               ("/x/cloche-0.1", "cloche"), ("other", None)])
 def test_personality_goes_by_the_name(personality, run, name, first_word):
     """Of argv[0]; where that says nothing, of the executed file."""

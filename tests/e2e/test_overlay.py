@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from e2elib import (HOST, OVERLAY, assert_fails, look, looks, mount_at, mounts, see, snapshot)  # noqa: F401
+from e2elib import HOST, assert_fails, mount_at, mounts, snapshot  # noqa: F401
 
 
 @pytest.fixture
@@ -66,7 +66,8 @@ def test_overlay_src_order(personality, run, layers):
 
 
 def test_overlay_src_belongs_to_the_next_overlay_only(personality, run, layers):
-    result = run([personality, *HOST, *sources(layers[:1]), "--tmp-overlay", "/mnt", *sources(layers[1:2]), "--tmp-overlay",
+    result = run([personality, *HOST, *sources(layers[:1]), "--tmp-overlay", "/mnt", *sources(layers[1:2]),
+                  "--tmp-overlay",
                   "/srv", "sh", "-c", "ls /mnt /srv"])
     assert result.stdout == "/mnt:\nall\nbottom\n\n/srv:\nall\nmiddle\n", result
 
@@ -111,7 +112,8 @@ def test_overlay_names(personality, run, tmp_path, name):
     for part in ("lower", "upper", "work"):
         (tmp_path / f"{part}{name}").mkdir()
     (tmp_path / f"lower{name}" / "file").write_text("seen\n")
-    result = run([personality, *HOST, "--overlay-src", tmp_path / f"lower{name}", "--overlay", tmp_path / f"upper{name}",
+    result = run([personality, *HOST, "--overlay-src", tmp_path / f"lower{name}", "--overlay",
+                  tmp_path / f"upper{name}",
                   tmp_path / f"work{name}", "/mnt", "sh", "-c", "cat /mnt/file; echo x >/mnt/new"])
     assert (result.returncode, result.stdout) == (0, "seen\n"), result
     assert os.listdir(tmp_path / f"upper{name}") == ["new"]
@@ -119,7 +121,8 @@ def test_overlay_names(personality, run, tmp_path, name):
 
 def test_overlay_of_usr(personality, run, tmp_path):
     (tmp_path / "bin").mkdir()  # makes the user the owner of what is merged to /usr/bin
-    result = run([personality, *HOST, "--overlay-src", "/usr", "--overlay-src", tmp_path, "--tmp-overlay", "/usr", "sh", "-c",
+    result = run([personality, *HOST, "--overlay-src", "/usr", "--overlay-src", tmp_path, "--tmp-overlay", "/usr",
+                  "sh", "-c",
                   "echo 'echo changed' >/usr/bin/changed && chmod +x /usr/bin/changed && changed"])
     assert (result.returncode, result.stdout) == (0, "changed\n"), result
     assert not os.path.exists("/usr/bin/changed")
@@ -141,7 +144,8 @@ def test_overlay_upper_and_work_alike(personality, run, layers, writable):
 
 
 def test_tmp_overlay_twice_are_apart(personality, run, layers):
-    result = run([personality, *HOST, *sources(layers), "--tmp-overlay", "/mnt", *sources(layers), "--tmp-overlay", "/srv",
+    result = run([personality, *HOST, *sources(layers), "--tmp-overlay", "/mnt", *sources(layers), "--tmp-overlay",
+                  "/srv",
                   "sh", "-c", "echo x >/mnt/only; ls /srv"])
     assert result.stdout == "all\nbottom\nmiddle\ntop\n", result
 

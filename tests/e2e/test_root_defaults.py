@@ -9,7 +9,8 @@ from e2elib import TMPFS, changed_namespaces, look, looks, memfd, mount_at, moun
 
 # What of /etc may be seen, where the host has it. Whatever is added here must hold no secret and configure no service.
 ETC = {"alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "fonts", "group",
-       "host.conf", "hosts", "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "magic",
+       "host.conf", "hosts", "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime",
+       "magic",
        "mime.types", "networks", "nsswitch.conf", "os-release", "passwd", "pki", "profile", "protocols", "services",
        "shells", "ssl", "terminfo", "timezone"}
 MIB = 1 << 20
@@ -110,7 +111,8 @@ def test_default_every_namespace_is_new(namespaces, cloche):
 
 def test_default_network_is_loopback_only(cloche, run):
     script = ("import socket; print(sorted(name for _, name in socket.if_nameindex()))\n"
-              "a = socket.create_server(('127.0.0.1', 0)); socket.create_connection(a.getsockname()); print('connected')\n"
+              "a = socket.create_server(('127.0.0.1', 0))\n"
+              "socket.create_connection(a.getsockname()); print('connected')\n"
               "b = socket.socket(); b.settimeout(5)\n"
               "try: b.connect(('192.0.2.1', 80))\n"
               "except OSError as error: print(error.strerror)")
@@ -184,7 +186,8 @@ def test_here_missing_leaves_the_directory_hidden(cloche, run, tmp_path):
 
 
 def test_here_in_a_deleted_directory(cloche, run, tmp_path, user):
-    result = run(["sh", "-c", 'mkdir d && cd d && rmdir ../d && exec "$@"', "sh", cloche, "--here", "true"], cwd=tmp_path)
+    result = run(["sh", "-c", 'mkdir d && cd d && rmdir ../d && exec "$@"', "sh", cloche, "--here", "true"],
+                 cwd=tmp_path)
     assert result.returncode == 125 and "--here" in result.stderr, result
 
 
@@ -225,7 +228,8 @@ def test_tmpfs_size_by_default(personality, see):
 
 @pytest.mark.parametrize("size", ["64K", "4M"])
 def test_overlay_size_is_enforced(personality, run, tmp_path, size):
-    result = run([personality, "--ro-bind", "/", "/", "--dev", "/dev", "--overlay-size", size, "--overlay-src", tmp_path,
+    result = run([personality, "--ro-bind", "/", "/", "--dev", "/dev", "--overlay-size", size, "--overlay-src",
+                  tmp_path,
                   "--tmp-overlay", "/mnt", "sh", "-c", FILL.format("/mnt/file")])
     if size == "64K":
         assert "No space left on device" in result.stderr and result.stdout == "", result
@@ -235,7 +239,8 @@ def test_overlay_size_is_enforced(personality, run, tmp_path, size):
 
 def test_overlay_size_limits_data(personality, run, memfd):
     fd = memfd(b"x" * 200000)
-    result = run([personality, "--ro-bind", "/", "/", "--overlay-size", "64K", "--tmpfs", "/mnt", "--bind-data", str(fd), "/mnt/f",
+    result = run([personality, "--ro-bind", "/", "/", "--overlay-size", "64K", "--tmpfs", "/mnt", "--bind-data",
+                  str(fd), "/mnt/f",
                   "true"], pass_fds=[fd])
     assert result.returncode in (1, 125) and "No space left on device" in result.stderr, result
 

@@ -63,8 +63,10 @@ def test_seccomp_last_one_counts(personality, run, memfd):
 def test_seccomp_is_for_command_only(personality, run, memfd):
     """Not for pid 1, which runs nobody else's code: a program that kills would take the sandbox's status with it."""
     fd = memfd(ALLOW_ALL)
-    result = run([personality, *HOST, "--unshare-pid", "--seccomp", str(fd), "grep", "^Seccomp:", "/proc/1/status"], pass_fds=[fd])
-    assert result.stdout == run([personality, *HOST, "--unshare-pid", "grep", "^Seccomp:", "/proc/1/status"]).stdout, result
+    result = run([personality, *HOST, "--unshare-pid", "--seccomp", str(fd), "grep", "^Seccomp:", "/proc/1/status"],
+                 pass_fds=[fd])
+    assert result.stdout == run([personality, *HOST, "--unshare-pid", "grep", "^Seccomp:",
+                                 "/proc/1/status"]).stdout, result
 
 
 def test_seccomp_may_kill(personality, run, memfd):
@@ -82,7 +84,8 @@ def test_seccomp_does_not_hinder_the_start(personality, run, memfd):
     for index, number in enumerate(names):
         checks.append(instruction(JEQ, number, len(names) - index, 0))
     fd = memfd(b"".join([*checks, instruction(RET, ALLOW), instruction(RET, ERRNO | 1)]))
-    result = run([personality, *HOST, "--unshare-all", "--tmpfs", "/mnt", "--seccomp", str(fd), "echo", "started"], pass_fds=[fd])
+    result = run([personality, *HOST, "--unshare-all", "--tmpfs", "/mnt", "--seccomp", str(fd), "echo", "started"],
+                 pass_fds=[fd])
     assert result.stdout == "started\n", result
 
 
@@ -99,7 +102,8 @@ def test_seccomp_length(personality, run, memfd, option, size):
                          ids=["empty", "unknown", "endless", "long"])
 def test_seccomp_invalid_program(personality, run, memfd, tmp_path, option, program):
     fd = memfd(program)
-    result = run([personality, *HOST, "--bind", tmp_path, tmp_path, option, str(fd), "touch", tmp_path / "ran"], pass_fds=[fd])
+    result = run([personality, *HOST, "--bind", tmp_path, tmp_path, option, str(fd), "touch", tmp_path / "ran"],
+                 pass_fds=[fd])
     assert_fails(result, personality, "system call filtering" if personality.name == "bwrap" else "seccomp program")
     assert os.listdir(tmp_path) == []
 

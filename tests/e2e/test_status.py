@@ -29,7 +29,8 @@ def test_status_of_a_signal(personality, run, options, name):
     assert result.returncode == 128 + getattr(signal, f"SIG{name}"), result
 
 
-@pytest.mark.parametrize("command, native", [(["nosuch"], 127), (["./nosuch"], 127), (["/etc/nosuch/x"], 127), (["/etc"], 126),
+@pytest.mark.parametrize("command, native", [(["nosuch"], 127), (["./nosuch"], 127), (["/etc/nosuch/x"], 127),
+                                             (["/etc"], 126),
                                              (["/etc/passwd"], 126), (["/etc/passwd/x"], 126), ([""], 127)])
 def test_status_of_a_missing_command(cloche, bwrap, run, command, native):
     result = run([cloche, *HOST, "--", *command])
@@ -52,8 +53,10 @@ def test_status_of_a_script_without_a_first_line(personality, run, tmp_path):
     assert run([personality, *HOST, tmp_path / "script"]).returncode == 5
 
 
-@pytest.mark.parametrize("words", [["--nosuch"], ["--bind"], ["--bind", "/nosuch", "/x", "true"], ["--uid", "x", "true"],
-                                   ["--chdir", "/nosuch", "true"], ["--args", "99", "true"], ["--seccomp", "99", "true"]])
+@pytest.mark.parametrize("words", [["--nosuch"], ["--bind"], ["--bind", "/nosuch", "/x", "true"],
+                                   ["--uid", "x", "true"],
+                                   ["--chdir", "/nosuch", "true"], ["--args", "99", "true"],
+                                   ["--seccomp", "99", "true"]])
 def test_status_of_a_failed_start(personality, run, words):
     assert run([personality, *HOST, *words]).returncode == setup_status(personality)
 
@@ -136,7 +139,8 @@ def test_info_fd_names_only_what_is_new(bwrap, report):
     _, text = report([bwrap, *HOST, "true"], "--info-fd")
     assert re.fullmatch(r'\{\n    "child-pid": \d+,\n    "mnt-namespace": \d+\n\}\n', text)
     _, text = report([bwrap, *HOST, "--unshare-net", "true"], "--json-status-fd")
-    assert re.fullmatch(r'\{ "child-pid": \d+, "mnt-namespace": \d+, "net-namespace": \d+ \}\n\{ "exit-code": 0 \}\n', text)
+    assert re.fullmatch(r'\{ "child-pid": \d+, "mnt-namespace": \d+, "net-namespace": \d+ \}\n\{ "exit-code": 0 \}\n',
+                        text)
 
 
 def test_json_status_fd_of_a_signal(personality, report):
@@ -211,7 +215,8 @@ COUNT = "trap 'echo got; exit 5' {}; echo started; while :; do read x; done"
 @pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", pytest.param("TERM", marks=pytest.mark.vm), "USR1", "USR2"])
 def test_signals_are_forwarded(cloche, popen, name):
     for options in (HOST, [*HOST, "--share-pid"]):
-        process = popen([cloche, *options, "bash", "-c", f"trap 'echo got; exit 5' {name}; echo started; sleep 1000 & wait"])
+        process = popen([cloche, *options, "bash", "-c",
+                         f"trap 'echo got; exit 5' {name}; echo started; sleep 1000 & wait"])
         assert process.stdout.readline() == "started\n"
         os.kill(process.pid, getattr(signal, f"SIG{name}"))
         out, err = process.communicate(timeout=60)
@@ -241,7 +246,8 @@ def test_signals_during_the_start_end_it(cloche, popen, pipe):
     """SIGTERM while the start waits for --block-fd: nothing is left."""
     read, _ = pipe()
     info, report_fd = pipe()
-    process = popen([cloche, *HOST, "--info-fd", str(report_fd), "--block-fd", str(read), "true"], pass_fds=[read, report_fd])
+    process = popen([cloche, *HOST, "--info-fd", str(report_fd), "--block-fd", str(read), "true"],
+                    pass_fds=[read, report_fd])
     os.read(info, 4096)
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(timeout=60) in (-signal.SIGTERM, 143, 125)
@@ -269,8 +275,10 @@ def test_signals_ignored_by_the_caller(personality, run, ignored):
 
 
 def test_signals_blocked_by_the_caller(personality, run):
-    script = ("import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); os.execv(sys.argv[1], sys.argv[1:])")
-    result = run(["/usr/bin/python3", "-c", script, personality, *OWN_PIDS, "sh", "-c", "grep SigBlk /proc/self/status; exit 3"])
+    script = ("import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n"
+              "os.execv(sys.argv[1], sys.argv[1:])")
+    result = run(["/usr/bin/python3", "-c", script, personality, *OWN_PIDS, "sh", "-c",
+                  "grep SigBlk /proc/self/status; exit 3"])
     assert result.returncode == 3 and int(status_of(result.stdout)["SigBlk"], 16) == 0, result
 
 
@@ -366,7 +374,8 @@ sys.stdin.readline()
 def below_parent(popen):
     """Starts argv below a process of its own; (that process, the supervisor's pid, the pid namespace of COMMAND)."""
     def below_parent(argv, how="main"):
-        parent = popen(["/usr/bin/python3", "-c", PARENT, how, *map(str, argv), "sh", "-c", "echo started; exec sleep 1000"],
+        parent = popen(["/usr/bin/python3", "-c", PARENT, how, *map(str, argv), "sh", "-c",
+                        "echo started; exec sleep 1000"],
                        stdin=-1)
         lines = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
         assert "started" in lines, lines
@@ -492,6 +501,7 @@ def test_as_pid_1_sync_fd_is_held_by_command(bwrap, run, memfd):
 @pytest.mark.slow
 def test_status_in_parallel(personality, user):
     """Starts at the same time do not mix anything up."""
-    processes = [(number, subprocess.Popen([str(personality), *OWN_PIDS, "sh", "-c", f"exit {number}"], stdin=subprocess.DEVNULL))
+    processes = [(number, subprocess.Popen([str(personality), *OWN_PIDS, "sh", "-c", f"exit {number}"],
+                                           stdin=subprocess.DEVNULL))
                  for number in range(64)]
     assert [(number, process.wait(timeout=120)) for number, process in processes] == [(n, n) for n in range(64)]

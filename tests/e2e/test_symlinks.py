@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Symbolic links, ".." and magic links in destinations: they lead somewhere inside, and never reach the host.
 
-A directory of the host, the tree, is the sandbox's root, writable, so a wrong step would be seen: in the tree at another
-place, or outside of it. Every option that takes a destination meets every kind of path, three times: with openat2(2),
+A directory of the host, the tree, is the sandbox's root, writable, so a wrong step would be seen: in the tree at
+another place, or outside of it. Every option that takes a destination meets every kind of path, three times: with openat2(2),
 without it (ENOSYS) and with it forbidden (EPERM). All three must do and say the same.
 """
 import os
@@ -38,7 +38,8 @@ OPTIONS = {
     "dev-bind-try": Option(["--dev-bind-try", "SOURCE", "DEST"], is_bind),
     "ro-bind": Option(["--ro-bind", "SOURCE", "DEST"], lambda seen: is_bind(seen) and seen.ro),
     "ro-bind-try": Option(["--ro-bind-try", "SOURCE", "DEST"], lambda seen: is_bind(seen) and seen.ro),
-    "bind-file": Option(["--bind", "SOURCE/marker", "DEST"], lambda seen: seen.mount and seen.content == "marker", False),
+    "bind-file": Option(["--bind", "SOURCE/marker", "DEST"], lambda seen: seen.mount and seen.content == "marker",
+                        False),
     "bind-fd": Option(["--bind-fd", "DIRFD", "DEST"], is_bind),
     "ro-bind-fd": Option(["--ro-bind-fd", "DIRFD", "DEST"], lambda seen: is_bind(seen) and seen.ro),
     "tmpfs": Option(["--tmpfs", "DEST"], lambda seen: seen.mount and seen.fs == TMPFS),
@@ -60,7 +61,8 @@ OPTIONS = {
     "chmod": Option(["--chmod", "0711", "DEST"], lambda seen: seen.mode == "0711", exists=True),
     "chdir": Option(["--chdir", "DEST"], None, exists=True),
     "lock-file": Option(["--lock-file", "DEST"], None, False, exists=True),
-    "symlink": Option(["--symlink", "target", "DEST"], lambda seen: seen.type == "link" and seen.link == "target", False),
+    "symlink": Option(["--symlink", "target", "DEST"], lambda seen: seen.type == "link" and seen.link == "target",
+                      False),
 }
 
 # Name: (destination, where that is). HOST is a place outside of the tree that exists on the host.
@@ -122,13 +124,14 @@ class Tree:
                  "DIRFD": str(directory_fd), "UPPER": str(self.sources["upper"]), "WORK": str(self.sources["work"])}
         words = [names.get(word, word.replace("SOURCE", str(self.sources["source"])))
                  for word in [*option.before, *option.words]]
-        return [personality, "--unshare-user", "--unshare-pid", "--unshare-ipc", *create, "--bind", self.path, "/", *words,
+        return [personality, "--unshare-user", "--unshare-pid", "--unshare-ipc", *create, "--bind", self.path, "/",
+                *words,
                 "--ro-bind", self.look, "/look", "--", "/look", place, "."]
 
 
 @pytest.fixture
 def thrice(run, compile_c, without_syscalls, memfd, opened, tmp_path):
-    """thrice(personality, option, dest, place): (result, what is there inside, the tree), the same in all three ways."""
+    """thrice(personality, option, dest, place): (result, what is inside, the tree), the same in all three ways."""
     def once(number, way, personality, option, dest, place):
         tree = Tree(tmp_path / str(number), compile_c(LOOK_C))
         host = str(tree.host)
@@ -274,7 +277,8 @@ def test_destination_below_a_directory_one_may_only_pass(personality, run, witho
     (tmp_path / "source" / "marker").write_text("marker")
     fd = memfd(DATA)
     dest = tmp_path / "there" / ("" if name == "chdir" else "new")
-    names = {"SOURCE": tmp_path / "source", "DEST": dest, "FD": fd, "UPPER": tmp_path / "upper", "WORK": tmp_path / "work"}
+    names = {"SOURCE": tmp_path / "source", "DEST": dest, "FD": fd, "UPPER": tmp_path / "upper",
+             "WORK": tmp_path / "work"}
     create = ["--create-dest"] if personality.name == "cloche" else []
     words = [str(names.get(word, word)) for word in OPTIONS[name].words]
     argv = [str(personality), *create, "--dev-bind", "/", "/", *words, "stat", "-c", "%F", str(dest)]
@@ -285,7 +289,8 @@ def test_destination_below_a_directory_one_may_only_pass(personality, run, witho
 
 def test_destination_link_made_by_an_option(personality, run):
     """WebKitGTK's order: a link of our own, then mounts through it."""
-    result = run([personality, "--tmpfs", "/", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64",
+    result = run([personality, "--tmpfs", "/", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
+                  "--symlink", "usr/lib64",
                   "/lib64", "--symlink", "../tmp", "/var/tmp", "--symlink", "/run", "/var/run", "--tmpfs", "/var/run/x",
                   "--dir", "/tmp", "--dir", "/var/tmp/d", "/usr/bin/find", "/tmp", "/run"])
     assert result.returncode == 0 and set(result.stdout.split()) == {"/tmp", "/tmp/d", "/run", "/run/x"}, result
