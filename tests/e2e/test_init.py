@@ -127,7 +127,9 @@ def test_init_cannot_be_traced_with_capabilities(cloche, run):
 
 @pytest.mark.parametrize("name", ["KILL", "STOP", "SEGV", "TERM", "INT", "HUP", "CHLD", "CONT", "USR1", "WINCH"])
 def test_init_ignores_signals_from_inside(personality, run, name):
-    result = run([personality, *OWN, "sh", "-c", f"kill -{name} 1; echo survived; exit 4"])
+    # A sanitized pid 1 would have a handler for SEGV, and what is handled is delivered.
+    result = run([personality, *OWN, "sh", "-c", f"kill -{name} 1; echo survived; exit 4"],
+                 env={"ASAN_OPTIONS": "detect_leaks=0:handle_segv=0"})
     assert (result.returncode, result.stdout) == (4, "survived\n"), result
 
 
