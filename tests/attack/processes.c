@@ -447,19 +447,29 @@ static void verb_clone_untraced(char **arguments)
 static void verb_subreaper(char **arguments)
 {
 	pid_t pid;
+	int ready[2];
+	char byte;
 
 	(void)arguments;
 	report("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 	fflush(stdout);
+	if (pipe(ready) < 0)
+		exit(97);
 	pid = fork();
 	if (pid == 0) {
 		if (fork() == 0) {
 			printf("left %d\n", getpid());
 			fflush(stdout);
+			close(ready[0]);
+			close(ready[1]); /* tells that it has spoken */
 			forever(NULL);
 		}
 		_exit(0);
 	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 0)
+		exit(97);
+	close(ready[0]);
 	waitpid(pid, NULL, 0);
 }
 
