@@ -16,10 +16,8 @@ A module may narrow the list with `@pytest.mark.personalities("cloche")`: rows t
 The attack program is started as /attack, bound from the host; see attack.h for its verbs. The same verbs without the
 sandbox are the control: `control(run, program("fs"), "remount", ...)`.
 """
-import contextlib
 import os
 import pathlib
-import subprocess
 
 import pytest
 
@@ -156,9 +154,5 @@ def needs_root_for(what):
         pytest.skip(f"only root can make {what}")
 
 
-def signal_name(status):
-    return f"signal {-status}" if status < 0 else str(status)
-
-
-__all__ = ["BOXES", "Box", "HERE", "Results", "SECRET", "acting_as_root", "box", "contextlib", "control",
-           "needs_root_for", "program", "pytest_generate_tests", "snapshot", "subprocess"]
+__all__ = ["BOXES", "Box", "HERE", "Results", "SECRET", "acting_as_root", "box", "control", "needs_root_for", "program",
+           "pytest_generate_tests", "snapshot"]
