@@ -221,7 +221,8 @@ static void verb_scan(char **arguments)
 		while (fds && (number = readdir(fds))) {
 			char link[900], target[4] = "";
 
-			/* Only files are opened, to read: opening a pipe or a device may have effects. */
+			/* Only files are opened, to read: opening a pipe or a device may have
+			 * effects. */
 			snprintf(link, sizeof link, "%s/%s", path, number->d_name);
 			if (readlink(link, target, sizeof target) > 0 && target[0] == '/' &&
 			    memcmp(target, "/dev", 4) != 0)

@@ -527,8 +527,9 @@ static int write_status_to(pid_t pid)
 	return written;
 }
 
-/* Write what could be taken for a status to every descriptor of ours, and to those of the sandbox's own processes: all
- * that /proc shows in a pid namespace of our own (`stop` is 0), else our ancestors below the process `stop`. */
+/* Write what could be taken for a status to every descriptor of ours, and to those of the sandbox's
+ * own processes: all that /proc shows in a pid namespace of our own (`stop` is 0), else our
+ * ancestors below the process `stop`. */
 static void verb_forge(char **arguments)
 {
 	pid_t stop = atoi(arguments[0]);
