@@ -191,8 +191,7 @@ def test_A3_pipe_that_is_never_closed(attempt, popen):
 def small_machine():
     """Address space of 512 MiB; the sanitizers need more of it than that."""
     if not os.environ.get("CLOCHE_SANITIZED"):
-        if not os.environ.get("CLOCHE_SANITIZED"):  # AddressSanitizer's own map needs terabytes of address space
-            resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+        resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
 
 
 @pytest.mark.slow
