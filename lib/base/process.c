@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Children that share our memory until they execute something, and trimming of our own.
+ * Children that share our memory until they execute something; trimming of our own; what we may.
  */
 #include "base/process.h"
 
 #include <link.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -75,4 +77,14 @@ void process_trim_memory(void)
 	(void)dl_iterate_phdr(note_segments, &segments);
 	for (size_t i = 0; i < segments.count; i++)
 		(void)madvise(segments.list[i].start, segments.list[i].size, MADV_DONTNEED);
+}
+
+uint64_t process_permitted_caps(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }

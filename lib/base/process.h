@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/util.h"
@@ -20,6 +21,10 @@
  */
 must_check pid_t process_clone_on_stack(int (*function)(void *), void *argument, int flags,
 					int *ret_pidfd);
+
+/** process_permitted_caps - our permitted capabilities, bit N is number N; 0 where they cannot be
+ * read */
+uint64_t process_permitted_caps(void);
 
 /**
  * process_trim_memory - give back the pages of our program and libraries that hold nothing but file

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "enter/enter.h"
 
 static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
@@ -24,16 +25,6 @@ static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable
 	};
 
 	return (int)syscall(SYS_capset, &header, data);
-}
-
-static uint64_t get_permitted(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
 /* Removes all but @keep from the bounding set; EINVAL marks the kernel's last capability, which
@@ -78,7 +69,7 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
 	if (plan->personality->keeps_root_caps && plan->outer_uid == 0 &&
 	    !plan->spec->cap_op_count && !own_userns)
 		return 0;
-	permitted = get_permitted();
+	permitted = process_permitted_caps();
 	keep = plan->keep_caps & permitted;
 	if (own_userns || !plan->personality->keeps_root_caps) {
 		r = trim_bounding_set(keep);
@@ -103,5 +94,5 @@ int caps_guard(struct cloche_error *err)
 {
 	const uint64_t guard = 1ull << CAP_WAKE_ALARM;
 
-	return set_caps(0, guard & get_permitted(), 0) < 0 ? caps_error(errno, err) : 0;
+	return set_caps(0, guard & process_permitted_caps(), 0) < 0 ? caps_error(errno, err) : 0;
 }

@@ -12,23 +12,12 @@
 #include <sys/auxv.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/num.h"
+#include "base/process.h"
 #include "base/str.h"
-
-/* The permitted capabilities, bit by bit; 0 where they cannot be read. */
-static uint64_t permitted_caps(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
-}
 
 static uint64_t ambient_caps(uint64_t candidates)
 {
@@ -85,7 +74,7 @@ static bool limit_is_0(void)
 
 void facts_read(struct facts *facts, char *const *variables)
 {
-	uint64_t permitted = permitted_caps();
+	uint64_t permitted = process_permitted_caps();
 
 	facts->uid = getuid();
 	facts->gid = getgid();

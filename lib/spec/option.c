@@ -335,11 +335,10 @@ int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 	struct parser parser = {
 		.spec = spec, .perms = MODE_UNSET, .perms_use = -1, .size_use = -1
 	};
-	struct spec_fd *const fds[] = { &spec->userns_fd, &spec->userns2_fd,
-					&spec->pidns_fd,  &spec->sync_fd,
-					&spec->block_fd,  &spec->userns_block_fd,
-					&spec->info_fd,	  &spec->json_status_fd,
-					&spec->seccomp_fd };
+	struct spec_fd *const fds[] = { &spec->userns_fd,	&spec->userns2_fd,
+					&spec->pidns_fd,	&spec->block_fd,
+					&spec->userns_block_fd, &spec->info_fd,
+					&spec->json_status_fd,	&spec->seccomp_fd };
 	char *const *rest;
 	int r;
 

@@ -179,17 +179,20 @@ static int set_fd(struct parser *parser, int use, long param, struct cloche_erro
 		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "seccomp",
 					"add-seccomp-fd");
 	*field = (struct spec_fd){ .fd = fd, .use = use, .is_open = is_open(fd) };
-	if (field == &parser->spec->sync_fd) { /* all of them stay open */
-		int *kept = spec_add(&parser->spec->sync_fds, &parser->spec->sync_fd_count,
-				     sizeof(int));
-
-		if (!kept)
-			return error_no_memory(err);
-		*kept = fd;
-		repeated = false;
-	}
 	r = consume_fd(parser, fd, err);
 	return r < 0 ? r : note_repeat(parser, use, repeated, err);
+}
+
+/* All of them stay open. */
+static int set_sync_fd(struct parser *parser, int use, long param, struct cloche_error *err)
+{
+	int *kept = spec_add(&parser->spec->sync_fds, &parser->spec->sync_fd_count, sizeof(int));
+
+	(void)param;
+	if (!kept)
+		return error_no_memory(err);
+	*kept = first_number(parser, use);
+	return consume_fd(parser, *kept, err);
 }
 
 static int set_add_seccomp(struct parser *parser, int use, long param, struct cloche_error *err)

@@ -195,7 +195,7 @@ struct spec {
 	size_t lock_file_count;
 	int *sync_fds;
 	size_t sync_fd_count;
-	struct spec_fd sync_fd, block_fd, userns_block_fd, info_fd, json_status_fd;
+	struct spec_fd block_fd, userns_block_fd, info_fd, json_status_fd;
 
 	struct spec_fd seccomp_fd;
 	struct spec_fd *add_seccomp_fds;

@@ -78,8 +78,14 @@ static void overwrite_arguments(const struct enter *enter)
 	(void)prctl(PR_SET_NAME, INIT_TITLE, 0, 0, 0);
 }
 
-/* Signals that the supervisor passes on; all else would be the sandbox's own doing. */
-static const int forwarded_signals[] = { FORWARDED_SIGNALS };
+void init_add_forwarded(sigset_t *set)
+{
+	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+					 SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(set, forwarded[i]);
+}
 
 /*
  * Where no pid namespace ends with us, the supervisor's death must not kill us before we have
@@ -92,8 +98,7 @@ static void block_signals(sigset_t *ret_set)
 	sigemptyset(ret_set);
 	sigaddset(ret_set, SIGCHLD);
 	sigaddset(ret_set, DEATH_SIGNAL);
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded_signals); i++)
-		sigaddset(ret_set, forwarded_signals[i]);
+	init_add_forwarded(ret_set);
 	(void)sigprocmask(SIG_SETMASK, ret_set, NULL);
 }
 

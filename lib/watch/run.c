@@ -90,9 +90,6 @@ static int watch_parent(struct run *run, struct cloche_error *err)
 	return getppid() == parent ? 0 : error_set(err, ERROR_PARENT_GONE, 0, NULL);
 }
 
-/* Signals that go to COMMAND; before it runs, those that would end us end the start. */
-static const int passed_signals[] = { FORWARDED_SIGNALS };
-
 static int watch_signals(struct run *run, struct cloche_error *err)
 {
 	sigset_t set;
@@ -102,8 +99,7 @@ static int watch_signals(struct run *run, struct cloche_error *err)
 	if (!run->plan->ends_together)
 		return 0;
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(passed_signals); i++)
-		sigaddset(&set, passed_signals[i]);
+	init_add_forwarded(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
@@ -509,9 +505,8 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	r = prepare_enter(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
-	if (r < 0)
-		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 	if (r < 0) {
+		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 		diagnose(plan, err);
 		return r;
 	}

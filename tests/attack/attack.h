@@ -45,6 +45,39 @@ static inline void write_text(const char *path, const char *text)
 		close(fd);
 }
 
+/* The letter of /proc/PID/stat; '-' where there is no such process. */
+static inline char state_of(pid_t pid)
+{
+	char path[64], text[512], *end;
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	text[n > 0 ? n : 0] = 0;
+	if (fd >= 0)
+		close(fd);
+	end = strrchr(text, ')');
+	return end ? end[2] : '-';
+}
+
+/* Print the first line of a file as what was reached. */
+static inline void report_content(const char *verb, const char *path)
+{
+	char buffer[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buffer, sizeof buffer - 1);
+
+	if (n < 0) {
+		report(verb, -1);
+		return;
+	}
+	buffer[n] = 0;
+	buffer[strcspn(buffer, "\n")] = 0;
+	printf("content %s\n", buffer);
+}
+
 /* Become uid 0 with all capabilities in a new user namespace with its own mount namespace; the
  * chain ends here if that is refused. */
 static inline void verb_nested(char **arguments)

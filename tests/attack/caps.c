@@ -67,17 +67,7 @@ static void verb_openw(char **arguments)
 
 static void verb_content(char **arguments)
 {
-	char buffer[4096];
-	int fd = open(arguments[0], O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buffer, sizeof buffer - 1);
-
-	if (n < 0) {
-		report("content", -1);
-		return;
-	}
-	buffer[n] = 0;
-	buffer[strcspn(buffer, "\n")] = 0;
-	printf("content %s\n", buffer);
+	report_content("content", arguments[0]);
 }
 
 /* The rest of the command line, as a program of its own. */

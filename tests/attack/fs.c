@@ -390,17 +390,7 @@ static void verb_nodes(char **arguments)
 
 static void verb_read(char **arguments)
 {
-	char buffer[200];
-	int fd = open(arguments[0], O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buffer, sizeof buffer - 1);
-
-	if (n < 0) {
-		report("read", -1);
-		return;
-	}
-	buffer[n] = 0;
-	buffer[strcspn(buffer, "\n")] = 0;
-	printf("content %s\n", buffer);
+	report_content("read", arguments[0]);
 }
 
 static void verb_list(char **arguments)

@@ -33,22 +33,6 @@ static int answer_init(int fd)
 	return writev(fd, answer, 2) < 0 ? -1 : 0;
 }
 
-static char state_of(pid_t pid)
-{
-	char path[64], text[512], *end;
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	text[n > 0 ? n : 0] = 0;
-	if (fd >= 0)
-		close(fd);
-	end = strrchr(text, ')');
-	return end ? end[2] : '-';
-}
-
 int main(int argc, char **argv)
 {
 	char options[100];

@@ -277,16 +277,7 @@ static void signal_all(pid_t pid)
 
 static void print_state(pid_t pid)
 {
-	char path[64], text[512], *end;
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	text[n > 0 ? n : 0] = 0;
-	end = strrchr(text, ')');
-	printf("state %c\n", end ? end[2] : '-');
+	printf("state %c\n", state_of(pid));
 }
 
 static void verb_signal_init(char **arguments)

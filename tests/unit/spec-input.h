@@ -19,7 +19,6 @@ unit_helper struct spec empty_spec(const char *personality)
 		.userns_fd = no_fd,
 		.userns2_fd = no_fd,
 		.pidns_fd = no_fd,
-		.sync_fd = no_fd,
 		.block_fd = no_fd,
 		.userns_block_fd = no_fd,
 		.info_fd = no_fd,

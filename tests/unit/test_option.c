@@ -98,7 +98,7 @@ static void test_unset(void)
 	for (int flag = 0; flag < FLAG_COUNT; flag++)
 		CHECK(!spec_flag(&p.spec, (enum spec_flag)flag));
 	CHECK(p.spec.userns_fd.fd == -1 && p.spec.userns2_fd.fd == -1 && p.spec.pidns_fd.fd == -1);
-	CHECK(p.spec.sync_fd.fd == -1 && p.spec.block_fd.fd == -1 &&
+	CHECK(p.spec.sync_fd_count == 0 && p.spec.block_fd.fd == -1 &&
 	      p.spec.userns_block_fd.fd == -1);
 	CHECK(p.spec.info_fd.fd == -1 && p.spec.json_status_fd.fd == -1 &&
 	      p.spec.seccomp_fd.fd == -1);
