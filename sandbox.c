@@ -167,6 +167,8 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 	facts_read(&facts, environ);
 	if (spec->personality->provides_root || !spec->personality->inherits_env)
 		facts_read_user(&facts);
+	if (plan_wants_subids(spec))
+		facts_read_subids(&facts);
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);

@@ -162,7 +162,8 @@ static void write_zsh_argument(FILE *out, const struct option_row *row, int i)
 {
 	fputs(row->is_optional ? "::" : ":", out);
 	if (row->arg[i].kind != KIND_CHOICE) {
-		fprintf(out, "%s:%s", row->arg[i].meta, zsh_action(row->arg[i].kind));
+		write_quoted(out, row->arg[i].meta, "\\:");
+		fprintf(out, ":%s", zsh_action(row->arg[i].kind));
 		return;
 	}
 	fputs("value:(", out);

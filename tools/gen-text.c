@@ -204,10 +204,15 @@ void write_fuzz_dict(FILE *out)
 {
 	/* Values at the edges of the parser's kinds. */
 	static const char *const values[] = {
-		"--",	      "=",	    "\\x00",	   "-1",  "0x10",    "0777",
-		"07777",      "010000",	    "2147483647",  "64M", "2G",	     "18446744073709551615",
-		"4294967294", "4294967295", "cap_net_raw", "ALL", "net_raw", "json",
-		"private",    "slave",	    "bwrap",	   "/",	  "..",	     "/proc/self/exe",
+		"--",	      "=",	     "\\x00",
+		"-1",	      "0x10",	     "0777",
+		"07777",      "010000",	     "2147483647",
+		"64M",	      "2G",	     "18446744073709551615",
+		"4294967294", "4294967295",  "cap_net_raw",
+		"ALL",	      "net_raw",     "json",
+		"private",    "slave",	     "bwrap",
+		"/",	      "..",	     "/proc/self/exe",
+		"0:0:1",      "1:2:3,4:5:6", "4294967294:0:1",
 	};
 	size_t count = 0;
 	const struct option_row *rows = option_rows(&count);

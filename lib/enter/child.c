@@ -131,6 +131,13 @@ static int enter_ids(struct enter *enter, struct cloche_error *err)
 	}
 	if (plan->writes_id_maps)
 		r = userns_write_maps(enter, err);
+	if (r == 0 && plan->ids.drops_groups)
+		r = userns_drop_groups(plan, err);
+	if (r == 0 && plan->ids.writer != MAPS_BY_CHILD) {
+		r = userns_take_ids(plan, err);
+		if (r == 0) /* other ids outside undo it, prctl(2) */
+			r = watch_supervisor(enter, err);
+	}
 	if (r == 0 && plan->sets_ids)
 		r = set_ids(plan, err);
 	if (r == 0 && plan->max_userns >= 0)
@@ -189,8 +196,8 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	fd_release(plan->spec->info_fd.fd);
 	fd_release(plan->spec->json_status_fd.fd);
 	if (enter->go_fd >= 0)
-		wait_for_fd(enter->go_fd); /* the supervisor reports our namespaces while we are
-					      sure to live */
+		wait_for_fd(enter->go_fd); /* the supervisor writes id maps, and reports our
+					      namespaces while we are sure to live */
 	err->stage = STAGE_IDS;
 	r = enter_ids(enter,
 		      err); /* before the first file is created: unmapped ids cannot own one */

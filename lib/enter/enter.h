@@ -63,6 +63,9 @@ struct enter {
 	char *file;	    /* what to execute; a copy, as the next two are */
 	char **command;	    /* COMMAND's argv */
 	char *exec_label;   /* NULL where there is none */
+	char *inner_uid_map; /* text of the inner user namespace's maps; NULL where it has the own
+				ids only */
+	char *inner_gid_map;
 	char **environment; /* the plan's, with pwd in its place */
 	char *pwd;	    /* room for "PWD=" and a path */
 	int *fd_list;	    /* room for the descriptors that COMMAND keeps */
@@ -89,6 +92,13 @@ void child_warn(const struct enter *enter, const struct cloche_error *err);
 /** userns_write_maps - map one id each and forbid setgroups; before the first file is created */
 must_check int userns_write_maps(const struct enter *enter, struct cloche_error *err);
 
+/** userns_drop_groups - leave all supplementary groups; after the maps */
+must_check int userns_drop_groups(const struct plan *plan, struct cloche_error *err);
+
+/** userns_take_ids - become COMMAND's ids, with all capabilities, where the maps were written from
+ * outside. What prctl(2) set to happen at the supervisor's death is lost. */
+must_check int userns_take_ids(const struct plan *plan, struct cloche_error *err);
+
 /** userns_limit - forbid or bound nested user namespaces of the current one */
 must_check int userns_limit(const struct enter *enter, struct cloche_error *err);
 
@@ -107,6 +117,11 @@ must_check int network_up(struct cloche_error *err);
 
 /** source_open_all - open every source by path, before anything is covered (source.c) */
 must_check int source_open_all(struct enter *enter, struct cloche_error *err);
+
+/** source_open_bind - clone the source of one bind with its flags set: *@ret_tree, untouched where
+ * it is missing and may be; 0 or -errno with @err filled */
+must_check int source_open_bind(const struct enter *enter, const struct fs_op *op, int *ret_tree,
+				struct cloche_error *err);
 
 /** source_clone - clone what is at @path below @fd ("": @fd itself) with flags and propagation set;
  * fd or -errno */
@@ -180,8 +195,8 @@ must_check int label_set(const struct enter *enter, const char *name, const char
 must_check int caps_drop(const struct plan *plan, struct cloche_error *err);
 
 /** caps_guard - leave the init process the one capability that COMMAND never has, so that COMMAND
- * cannot trace it */
-must_check int caps_guard(struct cloche_error *err);
+ * cannot trace it; with ranges of ids CAP_KILL, too */
+must_check int caps_guard(const struct plan *plan, struct cloche_error *err);
 
 /** seccomp_load - load the programs in order (seccomp.c) */
 must_check int seccomp_load(const struct enter *enter, struct cloche_error *err);

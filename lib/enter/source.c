@@ -187,6 +187,15 @@ int source_set_flags(const struct enter *enter, int tree, const char *path, uint
 
 /* ---- opening ---- */
 
+/* Else the caller's private files are closed to us. */
+static bool maps_own_uid(const struct plan *plan)
+{
+	const struct plan_map *map = &plan->ids.uid;
+	uint32_t inside;
+
+	return !map->count || idmap_inside(map->ranges, map->count, plan->outer_uid, &inside);
+}
+
 static int source_error(const struct enter *enter, const char *path, int errnum,
 			struct cloche_error *err)
 {
@@ -196,6 +205,8 @@ static int source_error(const struct enter *enter, const char *path, int errnum,
 	}
 	if (errnum == ENOENT)
 		error_set_hint(err, HINT_MISSING_SOURCE);
+	if (errnum == EACCES && !maps_own_uid(enter->plan))
+		error_set_hint(err, HINT_OWN_NOT_MAPPED);
 	if (errnum == EACCES && enter->facts->uid == 0)
 		error_set_hint(err, HINT_ROOT_OTHER_FILES);
 	if (errnum == ENOSPC)
@@ -323,7 +334,7 @@ static uint64_t bind_attributes(int flags)
 	       (flags & BIND_RO ? MOUNT_ATTR_RDONLY : 0);
 }
 
-static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree,
+static int open_bind(const struct enter *enter, const struct fs_op *op, int *ret_tree,
 		     struct cloche_error *err)
 {
 	_close_ int tree = open_bind_path(enter, op->source, err);
@@ -341,7 +352,7 @@ static int open_bind(struct enter *enter, const struct fs_op *op, int *ret_tree,
 	return r;
 }
 
-cold_path static int open_bind_fd(struct enter *enter, const struct fs_op *op, int *ret_tree,
+cold_path static int open_bind_fd(const struct enter *enter, const struct fs_op *op, int *ret_tree,
 				  struct cloche_error *err)
 {
 	_close_ int fd = reopen_fd(enter, op->fd, !(op->flags & BIND_NOT_OPEN), err);
@@ -362,6 +373,13 @@ cold_path static int open_bind_fd(struct enter *enter, const struct fs_op *op, i
 	fd_release(op->fd);
 	*ret_tree = take_fd(&tree);
 	return 0;
+}
+
+int source_open_bind(const struct enter *enter, const struct fs_op *op, int *ret_tree,
+		     struct cloche_error *err)
+{
+	return op->type == OP_BIND ? open_bind(enter, op, ret_tree, err)
+				   : open_bind_fd(enter, op, ret_tree, err);
 }
 
 static int open_layer(const struct enter *enter, const char *path, int *ret_fd,
@@ -431,9 +449,8 @@ static int open_op(struct enter *enter, size_t index, struct cloche_error *err)
 
 	switch (op->type) {
 	case OP_BIND:
-		return open_bind(enter, op, tree, err);
-	case OP_BIND_FD:
-		return open_bind_fd(enter, op, tree, err);
+	case OP_BIND_FD: /* idmapped ones are open already (watch/idmap.c) */
+		return op->idmap_count ? 0 : source_open_bind(enter, op, tree, err);
 	case OP_OVERLAY:
 		return open_overlay(enter, op, index, err);
 	case OP_DEV:

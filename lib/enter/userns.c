@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Ids and user namespaces, from inside. A process may map its own single id itself
- * (user_namespaces(7)), so no handshake with the supervisor is needed. The files are reached
- * through the host's /proc, opened and checked to be procfs, whose "self" is right even in a new
- * pid namespace.
+ * (user_namespaces(7)), so no handshake with the supervisor is needed; maps of more ids the
+ * supervisor writes or has written (watch/ids.c) while we wait, and those of the inner user
+ * namespace a process of ours that stays outside of that. The files are reached through the host's
+ * /proc, opened and checked to be procfs, whose "self" is right even in a new pid namespace.
  */
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
+#include <linux/securebits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -66,6 +70,29 @@ int userns_write_maps(const struct enter *enter, struct cloche_error *err)
 	return write_own_maps(enter->mounts.host_proc_fd, &map, err);
 }
 
+int userns_drop_groups(const struct plan *plan, struct cloche_error *err)
+{
+	if (setgroups(0, NULL) == 0)
+		return 0;
+	if (plan->spec->ids.groups == GROUPS_DROP)
+		err->use = plan->spec->ids.groups_use;
+	return error_set(err, ERROR_SET_GROUPS, errno, NULL);
+}
+
+int userns_take_ids(const struct plan *plan, struct cloche_error *err)
+{
+	char number[STR_NUMBER_SIZE];
+
+	/* The first id of the namespace would lose its capabilities with it (capabilities(7)).
+	 * Other ids outside make us non-dumpable, which nobody outside could join or map. */
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
+	    setresgid(plan->inner_gid, plan->inner_gid, plan->inner_gid) == 0 &&
+	    setresuid(plan->inner_uid, plan->inner_uid, plan->inner_uid) == 0 &&
+	    prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0)
+		return 0;
+	return error_set(err, ERROR_SET_IDS, errno, str_number(number, plan->inner_uid));
+}
+
 /*
  * The sysctl belongs to the caller's current user namespace, whichever procfs it is opened through.
  * Where the host's is read-only (a container), a procfs of our own will do, if the kernel lets us
@@ -90,12 +117,71 @@ int userns_limit(const struct enter *enter, struct cloche_error *err)
 		     : 0;
 }
 
+/*
+ * The process that writes the inner namespace's maps, in the sandbox's own user namespace with
+ * all its capabilities: whoever is inside cannot (user_namespaces(7)). Waits for a byte, which says
+ * that @process_fd, the directory of that process in procfs, has its new namespace. The status
+ * is an errno.
+ */
+static _Noreturn void write_inner_maps(const struct enter *enter, int process_fd, int ready_fd)
+{
+	char byte;
+	int r;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (read(ready_fd, &byte, 1) != 1)
+		_exit(EPIPE);
+	r = fd_write_file(process_fd, "gid_map", enter->inner_gid_map);
+	if (r == 0)
+		r = fd_write_file(process_fd, "uid_map", enter->inner_uid_map);
+	_exit(-r);
+}
+
+static int inner_maps_error(int errnum, struct cloche_error *err)
+{
+	return error_set(err, ERROR_INNER_MAPS, errnum, NULL);
+}
+
+/* The same ranges of ids inside as outside, by the help of another process. */
+static int enter_inner_with_ranges(const struct enter *enter, int flags, struct cloche_error *err)
+{
+	/* The host's procfs knows us, whatever our number is here. */
+	_close_ int process_fd =
+		openat(enter->mounts.host_proc_fd, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int ready_read = -EBADF, ready_write = -EBADF;
+	int fds[2], status;
+	pid_t writer;
+
+	if (process_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
+		return inner_maps_error(errno, err);
+	ready_read = fds[0];
+	ready_write = fds[1];
+	writer = fork();
+	if (writer < 0)
+		return inner_maps_error(errno, err);
+	if (writer == 0) {
+		(void)close(ready_write); /* our death is then the end of the pipe */
+		write_inner_maps(enter, process_fd, ready_read);
+	}
+	if (unshare(flags) < 0)
+		return error_set(err, ERROR_INNER_USERNS, errno, NULL);
+	ignore(write(ready_write, "", 1)); /* its status tells */
+	while (waitpid(writer, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_set(err, ERROR_WAIT, errno, NULL);
+	if (!WIFEXITED(status))
+		return inner_maps_error(ECHILD, err);
+	return WEXITSTATUS(status) ? inner_maps_error(WEXITSTATUS(status), err) : 0;
+}
+
 int userns_enter_inner(const struct enter *enter, struct cloche_error *err)
 {
 	/* Whatever ids we have by now: with --userns-block-fd the caller chose them. */
 	const struct id_map map = { geteuid(), geteuid(), getegid(), getegid() };
 	int flags = CLONE_NEWUSER | (enter->plan->inner_mountns ? CLONE_NEWNS : 0);
 
+	if (enter->inner_uid_map)
+		return enter_inner_with_ranges(enter, flags, err);
 	if (unshare(flags) < 0)
 		return error_set(err, ERROR_INNER_USERNS, errno, NULL);
 	return write_own_maps(enter->mounts.host_proc_fd, &map, err);

@@ -96,6 +96,29 @@ static bool is_shared(const struct plan *plan, uint64_t namespace)
 	return !(plan->clone_flags & namespace) && !is_joined(plan, namespace);
 }
 
+static const char *const writer_names[] = {
+	[MAPS_BY_CHILD] = "the child",
+	[MAPS_BY_SUPERVISOR] = "root",
+	[MAPS_BY_HELPERS] = "newuidmap and newgidmap",
+};
+
+static void text_ranges(const char *kind, const struct id_range *ranges, size_t count, FILE *out)
+{
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "  %s %u to %llu inside: %u to %llu outside\n", kind, ranges[i].inside,
+			(unsigned long long)ranges[i].inside + ranges[i].count - 1,
+			ranges[i].outside,
+			(unsigned long long)ranges[i].outside + ranges[i].count - 1);
+}
+
+static void text_maps(const struct plan *plan, FILE *out)
+{
+	fprintf(out, "ids: COMMAND is uid %u and gid %u; the maps, written by %s:\n",
+		plan->inner_uid, plan->inner_gid, writer_names[plan->ids.writer]);
+	text_ranges("uid", plan->ids.uid.ranges, plan->ids.uid.count, out);
+	text_ranges("gid", plan->ids.gid.ranges, plan->ids.gid.count, out);
+}
+
 static void text_namespaces(const struct plan *plan, const struct facts *facts, FILE *out)
 {
 	fputs("namespaces:", out);
@@ -112,9 +135,12 @@ static void text_namespaces(const struct plan *plan, const struct facts *facts, 
 	if (plan->spec->userns_fd.fd >= 0)
 		fprintf(out, "joined: the user namespace of fd %d, whose maps tell the ids\n",
 			plan->spec->userns_fd.fd);
-	else
+	else if (plan->ids.writer == MAPS_BY_CHILD)
 		fprintf(out, "ids: uid %u inside is %u outside, gid %u inside is %u outside\n",
 			plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
+	else
+		text_maps(plan, out);
+	fprintf(out, "supplementary groups: %s\n", plan->ids.drops_groups ? "left" : "kept");
 	fprintf(out, "user namespaces inside: %s\n",
 		plan->max_userns >= 0 ? "forbidden" : "allowed");
 	if (plan->inner_userns)
@@ -150,6 +176,14 @@ static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 	if ((op->type == OP_BIND) && op->flags & BIND_TRY)
 		fputs(" if it exists", out);
 	fputc('\n', out);
+	for (size_t i = 0; i < op->idmap_count; i++) {
+		const struct id_range *range = &plan->spec->ids.idmap_ranges[op->idmap_first + i];
+
+		fprintf(out,
+			"             ids %u to %llu of the file system are %u to %llu there\n",
+			range->outside, (unsigned long long)range->outside + range->count - 1,
+			range->inside, (unsigned long long)range->inside + range->count - 1);
+	}
 }
 
 static void text_caps(const struct plan *plan, FILE *out)
@@ -224,6 +258,36 @@ static void json_namespaces(const struct plan *plan, bool unshared, FILE *out)
 	fputc(']', out);
 }
 
+static void json_ranges(const struct id_range *ranges, size_t count, FILE *out)
+{
+	fputc('[', out);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s{\"inside\": %u, \"outside\": %u, \"count\": %u}", i ? ", " : "",
+			ranges[i].inside, ranges[i].outside, ranges[i].count);
+	fputc(']', out);
+}
+
+/* What COMMAND's ids are outside; where the maps are not ours, the caller's. */
+static void json_ids(const struct plan *plan, const struct facts *facts, FILE *out)
+{
+	const struct plan_map *uid = &plan->ids.uid, *gid = &plan->ids.gid;
+	uint32_t outer_uid = facts->uid, outer_gid = facts->gid;
+
+	(void)idmap_outside(uid->ranges, uid->count, plan->inner_uid, &outer_uid);
+	(void)idmap_outside(gid->ranges, gid->count, plan->inner_gid, &outer_gid);
+	fprintf(out,
+		", \"ids\": {\"uid\": {\"inside\": %u, \"outside\": %u}, \"gid\": {\"inside\": %u, "
+		"\"outside\": %u}}",
+		plan->inner_uid, outer_uid, plan->inner_gid, outer_gid);
+	json_key("uid-map", out);
+	json_ranges(uid->ranges, uid->count, out);
+	json_key("gid-map", out);
+	json_ranges(gid->ranges, gid->count, out);
+	json_key("maps-written-by", out);
+	put_json(writer_names[plan->ids.writer], out);
+	fprintf(out, ", \"drops-groups\": %s", plan->ids.drops_groups ? "true" : "false");
+}
+
 static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 {
 	const char *flags[6];
@@ -257,6 +321,10 @@ static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 		fprintf(out, ", \"size\": %llu", (unsigned long long)op->size);
 	if (op->type == OP_BIND && op->flags & BIND_TRY)
 		fputs(", \"optional\": true", out);
+	if (op->idmap_count) {
+		json_key("idmap", out);
+		json_ranges(&plan->spec->ids.idmap_ranges[op->idmap_first], op->idmap_count, out);
+	}
 	fprintf(out, ", \"option\": %d}", op->use);
 }
 
@@ -295,10 +363,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	json_namespaces(plan, true, out);
 	json_key("shared", out);
 	json_namespaces(plan, false, out);
-	fprintf(out,
-		", \"ids\": {\"uid\": {\"inside\": %u, \"outside\": %u}, \"gid\": {\"inside\": %u, "
-		"\"outside\": %u}}",
-		plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
+	json_ids(plan, facts, out);
 	fprintf(out, ", \"nested-user-namespaces\": %s", json_bool(plan->max_userns < 0));
 	fprintf(out, ", \"inner-user-namespace\": %s", json_bool(plan->inner_userns));
 	fprintf(out, ", \"in-place\": %s", json_bool(plan->in_place));

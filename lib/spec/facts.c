@@ -168,6 +168,38 @@ void facts_read_user(struct facts *facts)
 		facts->user = strdup(user);
 }
 
+/*
+ * Where distributions put set-user-ID programs. $PATH is not asked: what stands before them there
+ * could not do their work.
+ */
+static const char *find_newuidmap(void)
+{
+	static const char *const directories[] = { "/usr/bin", "/bin", "/usr/local/bin",
+						   "/run/wrappers/bin" };
+	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		bool is_there = true;
+
+		for (int gid = 0; gid < 2; gid++) {
+			struct str_buf text = { .data = path, .size = sizeof(path) };
+
+			str_add(&text, directories[i]);
+			str_add(&text, gid ? "/newgidmap" : "/newuidmap");
+			is_there &= access(path, X_OK) == 0;
+		}
+		if (is_there)
+			return directories[i];
+	}
+	return NULL;
+}
+
+void facts_read_subids(struct facts *facts)
+{
+	subids_read(facts->uid, &facts->subuids, &facts->subgids, &facts->login_name);
+	facts->newuidmap_dir = find_newuidmap();
+}
+
 void facts_free(struct facts *facts)
 {
 	for (size_t i = 0; i < FACTS_LINK_COUNT; i++)
@@ -177,4 +209,7 @@ void facts_free(struct facts *facts)
 	free(facts->user);
 	free(facts->home);
 	free(facts->shell);
+	free(facts->login_name);
+	subids_free(&facts->subuids);
+	subids_free(&facts->subgids);
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "spec/subids.h"
 
 /* How one of the host's root directory entries is to be reproduced. */
 struct facts_entry {
@@ -41,6 +42,11 @@ struct facts {
 	char *user;				    /* login name, NULL where unknown */
 	char *home;				    /* absolute, NULL where unknown */
 	char *shell;				    /* absolute, NULL where unknown */
+	/* Only for id maps with more than the caller's own ids. */
+	struct subids subuids, subgids;
+	char *login_name; /* NULL where /etc/passwd has none */
+	const char
+		*newuidmap_dir; /* where newuidmap and newgidmap are, NULL where there are none */
 };
 
 /** facts_read - ask the host; @facts is zeroed, @variables (the environment) borrowed. Out of
@@ -50,6 +56,9 @@ void facts_read(struct facts *facts, char *const *variables);
 
 /** facts_read_user - fill links, user, home and shell, from /etc/passwd or else the environment */
 void facts_read_user(struct facts *facts);
+
+/** facts_read_subids - fill subuids, subgids, login_name and newuidmap_dir */
+void facts_read_subids(struct facts *facts);
 
 /** facts_free - release what the facts own; fine on zeroed ones */
 void facts_free(struct facts *facts);

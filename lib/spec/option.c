@@ -72,6 +72,18 @@ static bool is_choice(const char *choices, const char *word)
 	return false;
 }
 
+/* Ranges with commas between them? The setters read them again, into their lists. */
+static bool is_idmap(const char *text)
+{
+	struct id_range range;
+
+	do
+		if (idmap_parse(&text, &range) < 0)
+			return false;
+	while (*text);
+	return true;
+}
+
 /* Reads one argument by its kind. */
 static int parse_arg(const struct option_row *row, int index, struct option_use *use,
 		     struct cloche_error *err)
@@ -100,6 +112,8 @@ static int parse_arg(const struct option_row *row, int index, struct option_use 
 		return num_parse_size(text, number) < 0
 			       ? error_set_detail(err, ERROR_INVALID_SIZE, 0, text, row->name)
 			       : 0;
+	case KIND_IDMAP:
+		return is_idmap(text) ? 0 : error_set(err, ERROR_INVALID_MAP, 0, text);
 	case KIND_CAP:
 		return parse_cap(text, number) < 0 ? error_set(err, ERROR_INVALID_CAP, 0, text) : 0;
 	case KIND_CHOICE:
@@ -112,6 +126,18 @@ static int parse_arg(const struct option_row *row, int index, struct option_use 
 	default:
 		return 0;
 	}
+}
+
+static bool takes_idmap(const char *name)
+{
+	static const char *const names[] = { "idmap",	    "bind",	    "bind-try",
+					     "dev-bind",    "dev-bind-try", "ro-bind",
+					     "ro-bind-try", "bind-fd",	    "ro-bind-fd" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
 }
 
 /* A one-shot option waits for the option it modifies: may @row come now? */
@@ -131,6 +157,10 @@ static int check_pending(struct parser *parser, const struct option_row *row,
 	if (parser->size && !is_tmpfs && !is_size && !is_perms && !is_args) {
 		err->use = parser->size_use;
 		return error_set(err, ERROR_SIZE_WASTED, 0, NULL);
+	}
+	if (parser->pending_idmaps && !is_args && !takes_idmap(name)) {
+		err->use = parser->idmap_use;
+		return error_set(err, ERROR_IDMAP_WASTED, 0, NULL);
 	}
 	if (parser->pending_layers && strcmp(name, "overlay-src") != 0 &&
 	    strcmp(name, "overlay") != 0 && strcmp(name, "tmp-overlay") != 0 &&

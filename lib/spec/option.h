@@ -35,7 +35,8 @@ enum option_kind {
 	KIND_OCTAL, /* 0 to 07777 */
 	KIND_SIZE,  /* bytes: decimal, 0x, 0 octal, suffix K, M, G */
 	KIND_CAP,
-	KIND_ENV, /* name of an environment variable */
+	KIND_IDMAP, /* IN:OUT:COUNT, more with commas */
+	KIND_ENV,   /* name of an environment variable */
 	KIND_LABEL,
 	KIND_CHOICE /* one of the words in its meta, separated by | */
 };

@@ -14,6 +14,8 @@ struct parser {
 	uint64_t size;	  /* pending --size, 0 where there is none */
 	int perms_use, size_use;
 	size_t pending_layers; /* --overlay-src waiting for their overlay */
+	size_t pending_idmaps; /* ranges of --idmap waiting for their bind */
+	int idmap_use;
 };
 
 /*

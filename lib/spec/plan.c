@@ -11,20 +11,20 @@
 
 #include "base/path.h"
 #include "spec/defaults.h"
+#include "spec/plan-parts.h"
 
-static int blame(struct cloche_error *err, int use, enum error_code code, const char *path)
+int plan_blame(struct cloche_error *err, int use, enum error_code code, const char *path)
 {
 	err->use = use;
 	return error_set(err, code, 0, path);
 }
 
-static bool is_unshared(const struct plan *plan, uint64_t namespace)
+bool plan_unshares(const struct plan *plan, uint64_t namespace)
 {
 	return plan->clone_flags & namespace;
 }
 
-/* Was a new user namespace asked for by name, by an option or by the personality? */
-static bool asked_for_userns(const struct plan *plan)
+bool plan_asked_for_userns(const struct plan *plan)
 {
 	return plan->spec->unshare_user_use >= 0 || plan->personality->unshare & CLONE_NEWUSER;
 }
@@ -36,18 +36,19 @@ static int plan_user_namespace(struct plan *plan, const struct facts *facts,
 
 	if (spec->userns_fd.fd >= 0) {
 		if (spec->unshare_user_use >= 0)
-			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
-				     "unshare-user");
+			return plan_blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
+					  "unshare-user");
 		if (spec->unshare_try & CLONE_NEWUSER)
-			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
-				     "unshare-user-try");
+			return plan_blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
+					  "unshare-user-try");
 		if (spec->share & CLONE_NEWUSER)
-			return blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT, "share-user");
+			return plan_blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
+					  "share-user");
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	} else if (spec->share & CLONE_NEWUSER) {
 		if (!facts->is_root)
-			return blame(err, spec->share_user_use, ERROR_SHARE_USER_UNPRIVILEGED,
-				     NULL);
+			return plan_blame(err, spec->share_user_use, ERROR_SHARE_USER_UNPRIVILEGED,
+					  NULL);
 	} else if (!facts->is_root) {
 		plan->clone_flags |= CLONE_NEWUSER;
 	} else if (spec->unshare_user_use < 0 && spec->unshare_try & CLONE_NEWUSER &&
@@ -55,7 +56,7 @@ static int plan_user_namespace(struct plan *plan, const struct facts *facts,
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	}
 	if (spec->userns2_fd.fd >= 0 && spec->userns_fd.fd < 0)
-		return blame(err, spec->userns2_fd.use, ERROR_USERNS2_ALONE, NULL);
+		return plan_blame(err, spec->userns2_fd.use, ERROR_USERNS2_ALONE, NULL);
 	return 0;
 }
 
@@ -73,33 +74,9 @@ static int plan_namespaces(struct plan *plan, const struct facts *facts, struct 
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWCGROUP;
 	}
 	plan->clone_flags |= CLONE_NEWNS;
-	plan->brings_up_lo = is_unshared(plan, CLONE_NEWNET);
-	plan->own_proc = is_unshared(plan, CLONE_NEWPID) || spec->pidns_fd.fd >= 0;
+	plan->brings_up_lo = plan_unshares(plan, CLONE_NEWNET);
+	plan->own_proc = plan_unshares(plan, CLONE_NEWPID) || spec->pidns_fd.fd >= 0;
 	return plan_user_namespace(plan, facts, err);
-}
-
-static int plan_ids(struct plan *plan, const struct facts *facts, struct cloche_error *err)
-{
-	const struct spec *spec = plan->spec;
-	bool has_userns = is_unshared(plan, CLONE_NEWUSER) || spec->userns_fd.fd >= 0;
-
-	plan->outer_uid = facts->uid;
-	plan->outer_gid = facts->gid;
-	plan->inner_uid = spec->uid.is_set ? spec->uid.id : facts->uid;
-	plan->inner_gid = spec->gid.is_set ? spec->gid.id : facts->gid;
-	if (!has_userns && plan->inner_uid != facts->uid)
-		return blame(err, spec->uid.use, ERROR_ID_NEEDS_USERNS, "uid");
-	if (!has_userns && plan->inner_gid != facts->gid)
-		return blame(err, spec->gid.use, ERROR_ID_NEEDS_USERNS, "gid");
-	plan->sets_ids = spec->userns_fd.fd >= 0 && (spec->uid.is_set || spec->gid.is_set);
-	plan->writes_id_maps = is_unshared(plan, CLONE_NEWUSER) && spec->userns_block_fd.fd < 0;
-	if (spec->userns_block_fd.fd >= 0) {
-		if (!asked_for_userns(plan))
-			return blame(err, spec->userns_block_fd.use, ERROR_BLOCK_NEEDS_USER, NULL);
-		if (spec->info_fd.fd < 0)
-			return blame(err, spec->userns_block_fd.use, ERROR_BLOCK_NEEDS_INFO, NULL);
-	}
-	return 0;
 }
 
 static int plan_caps(struct plan *plan, const struct facts *facts)
@@ -115,7 +92,7 @@ static int plan_caps(struct plan *plan, const struct facts *facts)
 		else
 			plan->keep_caps &= ~spec->cap_ops[i].mask;
 	}
-	if (keeps && !is_unshared(plan, CLONE_NEWUSER)) /* there are no others to be had */
+	if (keeps && !plan_unshares(plan, CLONE_NEWUSER)) /* there are no others to be had */
 		plan->keep_caps &= facts->permitted;
 	plan->raises_caps = spec->cap_op_count;
 	return 0;
@@ -132,7 +109,7 @@ static int plan_nested_userns(struct plan *plan, const struct facts *facts,
 			      struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
-	bool own = is_unshared(plan, CLONE_NEWUSER);
+	bool own = plan_unshares(plan, CLONE_NEWUSER);
 	bool deny = spec->userns_limit == USERNS_DENY ||
 		    (spec->userns_limit == USERNS_DEFAULT && plan->personality->denies_userns);
 
@@ -143,14 +120,14 @@ static int plan_nested_userns(struct plan *plan, const struct facts *facts,
 		return 0;
 	if (spec->userns_limit != USERNS_DENY && !own) {
 		error_set_hint(err, HINT_ALLOW_USERNS);
-		return blame(err,
-			     spec->userns_fd.fd >= 0 ? spec->userns_fd.use : spec->share_user_use,
-			     ERROR_DENY_NEEDS_OWN, NULL);
+		return plan_blame(
+			err, spec->userns_fd.fd >= 0 ? spec->userns_fd.use : spec->share_user_use,
+			ERROR_DENY_NEEDS_OWN, NULL);
 	}
-	if (!own || !asked_for_userns(plan))
-		return blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_NEEDS, NULL);
+	if (!own || !plan_asked_for_userns(plan))
+		return plan_blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_NEEDS, NULL);
 	if (spec->userns_block_fd.fd >= 0)
-		return blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_BLOCK, NULL);
+		return plan_blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_BLOCK, NULL);
 	if (!plan->personality->denies_userns)
 		plan->inner_userns = true;
 	plan->max_userns = plan->inner_userns ? 1 : 0;
@@ -187,7 +164,7 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 	}
 	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND &&
 			 path_is_root(plan->ops[0].source) && path_is_root(plan->ops[0].dest) &&
-			 root_ops == 1 && !plan->needs_scratch;
+			 root_ops == 1 && !plan->needs_scratch && !plan->ops[0].idmap_count;
 	return 0;
 }
 
@@ -197,17 +174,17 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 	const struct personality *personality = plan->personality;
 	bool as_pid_1 = spec_flag(spec, FLAG_AS_PID_1);
 
-	if (as_pid_1 && !is_unshared(plan, CLONE_NEWPID))
-		return blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_NEEDS, NULL);
+	if (as_pid_1 && !plan_unshares(plan, CLONE_NEWPID))
+		return plan_blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_NEEDS, NULL);
 	if (as_pid_1 && spec->lock_file_count)
-		return blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_LOCK, NULL);
-	if (spec->hostname.text && !is_unshared(plan, CLONE_NEWUTS))
-		return blame(err, spec->hostname.use, ERROR_HOSTNAME_NEEDS, NULL);
+		return plan_blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_LOCK, NULL);
+	if (spec->hostname.text && !plan_unshares(plan, CLONE_NEWUTS))
+		return plan_blame(err, spec->hostname.use, ERROR_HOSTNAME_NEEDS, NULL);
 	if ((spec->exec_label.text || spec->file_label.text) && !facts->has_selinux)
-		return blame(err,
-			     spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
-			     ERROR_NO_LABELS, NULL);
-	plan->init_is_pid_1 = is_unshared(plan, CLONE_NEWPID) && !as_pid_1;
+		return plan_blame(
+			err, spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
+			ERROR_NO_LABELS, NULL);
+	plan->init_is_pid_1 = plan_unshares(plan, CLONE_NEWPID) && !as_pid_1;
 	plan->has_init = !as_pid_1 && (plan->init_is_pid_1 || personality->ends_together ||
 				       spec->lock_file_count || spec->sync_fd_count);
 	plan->ends_together = personality->ends_together;
@@ -239,6 +216,8 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_mounts(plan, facts, err);
 	if (r == 0)
+		r = plan_idmaps(plan, facts, err);
+	if (r == 0)
 		r = defaults_environment(plan, facts, err);
 	return r;
 }
@@ -249,6 +228,7 @@ void plan_free(struct plan *plan)
 		free(plan->environment[i]);
 	free(plan->environment);
 	free(plan->ops);
+	plan_free_ids(plan);
 }
 
 /* Does something mounted on @outer cover @inner? By the letters of the paths. */

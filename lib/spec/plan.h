@@ -12,6 +12,25 @@
 #include "spec/facts.h"
 #include "spec/spec.h"
 
+/* Who writes id maps that hold more than the caller's own id. */
+enum maps_writer {
+	MAPS_BY_CHILD, /* they do not, or the maps are not ours to write */
+	MAPS_BY_SUPERVISOR,
+	MAPS_BY_HELPERS /* newuidmap(1) and newgidmap(1) */
+};
+
+struct plan_map {
+	struct id_range *ranges;
+	size_t count;
+};
+
+struct plan_ids {
+	enum maps_writer writer;
+	struct plan_map uid, gid; /* empty where the maps are not ours to write */
+	bool has_ranges;	  /* both maps hold more than the caller's own id: full id maps */
+	bool drops_groups;
+};
+
 struct plan {
 	const struct spec *spec; /* borrowed */
 	const struct personality *personality;
@@ -21,6 +40,7 @@ struct plan {
 	bool writes_id_maps;  /* one id each, written by the child */
 	uid_t outer_uid, inner_uid;
 	gid_t outer_gid, inner_gid;
+	struct plan_ids ids;
 	bool sets_ids;	 /* in a joined user namespace: setresuid to inner_uid */
 	long max_userns; /* written to user.max_user_namespaces of the sandbox's user namespace, -1:
 			    left alone */
@@ -36,6 +56,7 @@ struct plan {
 	bool creates_dest;
 	bool copies_data;   /* reads descriptors of the caller while the root is built, which may
 			       block */
+	bool has_idmaps;    /* some bind has --idmap */
 	bool needs_scratch; /* an invisible tmpfs for overlay uppers and data files */
 	uint64_t root_size, scratch_size; /* bytes, 0: the kernel's default */
 	struct fs_op *ops;		  /* in order */
@@ -67,6 +88,19 @@ struct plan {
  */
 must_check int plan_make(struct plan *plan, const struct spec *spec, const struct facts *facts,
 			 struct cloche_error *err);
+
+/** plan_wants_subids - will plan_make() look at the ids of facts_read_subids()? */
+bool plan_wants_subids(const struct spec *spec);
+
+/**
+ * plan_idmap_ranges - the map of the user namespace that an idmapped bind takes its ids from
+ * @ret_ranges: receives at most @room ranges; inside: as stored on the file system, outside: what
+ * the id inside the sandbox is in the caller's user namespace
+ *
+ * Returns: how many there are.
+ */
+size_t plan_idmap_ranges(const struct plan *plan, const struct fs_op *op, enum id_kind kind,
+			 struct id_range *ret_ranges, size_t room);
 
 /** plan_free - release what the plan owns; fine on a zeroed one */
 void plan_free(struct plan *plan);

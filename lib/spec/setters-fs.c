@@ -15,6 +15,14 @@ struct fs_op *parser_add_op(struct parser *parser, enum fs_op_type type, int use
 	return op;
 }
 
+/* Gives the pending --idmap to the bind @op. */
+static void take_idmap(struct parser *parser, struct fs_op *op)
+{
+	op->idmap_count = parser->pending_idmaps;
+	op->idmap_first = parser->spec->ids.idmap_range_count - op->idmap_count;
+	parser->pending_idmaps = 0;
+}
+
 int set_bind(struct parser *parser, int use, long param, struct cloche_error *err)
 {
 	struct fs_op *op = parser_add_op(parser, OP_BIND, use);
@@ -24,6 +32,7 @@ int set_bind(struct parser *parser, int use, long param, struct cloche_error *er
 	op->source = parser_arg(parser, use, 0);
 	op->dest = parser_arg(parser, use, 1);
 	op->flags = (int)param;
+	take_idmap(parser, op);
 	return 0;
 }
 
@@ -36,6 +45,7 @@ int set_bind_fd(struct parser *parser, int use, long param, struct cloche_error 
 	op->fd = parser_number(parser, use);
 	op->dest = parser_arg(parser, use, 1);
 	op->flags = (int)param | (parser_fd_is_open(op->fd) ? 0 : BIND_NOT_OPEN);
+	take_idmap(parser, op);
 	return parser_consume_fd(parser, op->fd, err);
 }
 

@@ -46,6 +46,9 @@ void spec_free(struct spec *spec)
 	free(spec->uses);
 	free(spec->ops);
 	free(spec->layers);
+	free(spec->ids.uid_ranges);
+	free(spec->ids.gid_ranges);
+	free(spec->ids.idmap_ranges);
 	free(spec->env_ops);
 	free(spec->keep_fds);
 	free(spec->lock_files);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "spec/idmap.h"
 #include "spec/option.h"
 #include "spec/personality.h"
 
@@ -69,6 +70,8 @@ struct fs_op {
 	uint64_t size;	    /* of a tmpfs in bytes, 0: the personality's default */
 	size_t layer_first; /* overlay: its layers in the spec's list, bottom first */
 	size_t layer_count;
+	size_t idmap_first; /* of a bind: its ranges in the spec's list */
+	size_t idmap_count;
 };
 
 enum env_op_type {
@@ -152,6 +155,36 @@ struct spec_size {
 	int use;
 };
 
+/* An option without a value. Zeroed: not given. */
+struct spec_switch {
+	bool is_set;
+	int use;
+};
+
+/* Of which ids: constants of option rows. */
+enum id_kind {
+	ID_USER,
+	ID_GROUP
+};
+
+enum groups_choice {
+	GROUPS_DEFAULT,
+	GROUPS_KEEP,
+	GROUPS_DROP
+};
+
+/* Ranges of ids; --uid and --gid are beside it. */
+struct spec_ids {
+	struct id_range *uid_ranges, *gid_ranges;
+	size_t uid_range_count, gid_range_count;
+	struct spec_switch map_auto, map_root, map_current;
+	enum groups_choice groups;
+	int groups_use;
+	struct id_range *idmap_ranges; /* of idmapped binds; inside: as seen inside the sandbox,
+					  outside: as stored on the file system */
+	size_t idmap_range_count;
+};
+
 struct path_layer {
 	const char *path; /* host path of an overlay layer */
 	int use;
@@ -176,6 +209,7 @@ struct spec {
 	enum userns_limit userns_limit;
 	int userns_limit_use;
 	struct spec_id uid, gid;
+	struct spec_ids ids;
 	struct spec_string hostname;
 
 	struct fs_op *ops;

@@ -86,6 +86,23 @@ static int prepare_environment(struct enter *enter, struct cloche_error *err)
 	return 0;
 }
 
+/* The inner user namespace's maps, for a process that may not allocate. */
+static int prepare_inner_maps(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan_ids *ids = &enter->plan->ids;
+	struct str_buf uid = { .size = IDMAP_MAX_TEXT }, gid = { .size = IDMAP_MAX_TEXT };
+
+	if (!enter->plan->inner_userns || ids->writer == MAPS_BY_CHILD)
+		return 0;
+	uid.data = enter->inner_uid_map = calloc(1, IDMAP_MAX_TEXT);
+	gid.data = enter->inner_gid_map = calloc(1, IDMAP_MAX_TEXT);
+	if (!uid.data || !gid.data)
+		return error_no_memory(err);
+	idmap_identity_text(ids->uid.ranges, ids->uid.count, &uid);
+	idmap_identity_text(ids->gid.ranges, ids->gid.count, &gid);
+	return 0;
+}
+
 static int read_program(const struct spec_fd *from, struct sock_fprog *ret_program,
 			struct cloche_error *err)
 {
@@ -156,6 +173,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 		r = prepare_environment(enter, err);
 	if (r == 0)
 		r = prepare_filters(enter, err);
+	if (r == 0)
+		r = prepare_inner_maps(enter, err);
 	if (r < 0)
 		return r;
 	enter->fd_list = new_fds(spec->keep_fd_count + 1);
@@ -173,6 +192,8 @@ void prepare_free(struct enter *enter)
 	free(enter->file);
 	free(enter->environment);
 	free(enter->exec_label);
+	free(enter->inner_uid_map);
+	free(enter->inner_gid_map);
 	free(enter->filters);
 	free(enter->pwd);
 	free(enter->fd_list);

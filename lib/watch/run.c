@@ -27,6 +27,8 @@
 #include "enter/enter.h"
 #include "spec/report.h"
 #include "watch/diagnose.h"
+#include "watch/idmap.h"
+#include "watch/ids.h"
 #include "watch/init.h"
 #include "watch/prepare.h"
 #include "watch/status.h"
@@ -259,7 +261,10 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (run->go_fd < 0)
 		return 0;
-	r = status_started(run->plan, pid, err);
+	/* Before the report: who joins the child by it finds the maps written. */
+	r = ids_map_child(run->plan, enter->facts, pid, err);
+	if (r == 0)
+		r = status_started(run->plan, pid, err);
 	if (r == 0)
 		ignore(write(run->go_fd, "", 1)); /* if the child is dead we shall learn it below */
 	return r;
@@ -456,12 +461,13 @@ static int follow_to_end(struct run *run, struct cloche_error *err)
 static int run_child(struct run *run, struct enter *enter, struct cloche_error *err)
 {
 	const struct spec *spec = run->plan->spec;
-	bool reports = spec->info_fd.fd >= 0 || spec->json_status_fd.fd >= 0;
+	bool child_waits = spec->info_fd.fd >= 0 || spec->json_status_fd.fd >= 0 ||
+			   run->plan->ids.writer != MAPS_BY_CHILD;
 	int r = open_pipe(&run->error_fd, &enter->error_fd, err);
 
 	if (r == 0 && run->plan->has_init && !run->plan->ends_together)
 		r = open_pipe(&run->status_fd, &enter->status_fd, err);
-	if (r == 0 && reports)
+	if (r == 0 && child_waits)
 		r = open_pipe(&enter->go_fd, &run->go_fd, err);
 	if (r < 0)
 		return r;
@@ -473,6 +479,8 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 		r = watch_signals(run, err);
 	if (r == 0)
 		r = join_namespaces(run->plan, err);
+	if (r == 0)
+		r = ids_prepare(run->plan, err);
 	if (r < 0)
 		return r;
 	r = start_child(run, enter, err);
@@ -503,6 +511,8 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 
 	err->stage = STAGE_START;
 	r = prepare_enter(&enter, err);
+	if (r == 0)
+		r = idmap_open(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
 	if (r < 0) {

@@ -173,6 +173,8 @@ static const char *argument_for(const struct option_row *row, int index)
 		return "10";
 	case KIND_CAP:
 		return "CAP_NET_RAW";
+	case KIND_IDMAP:
+		return "0:10:1";
 	case KIND_CHOICE:
 		return strchr(row->arg[index].meta, '|') ? "slave" : row->arg[index].meta;
 	default:
@@ -190,7 +192,19 @@ static bool needs_layers(const struct option_row *row)
 static bool is_one_shot(const struct option_row *row)
 {
 	return strcmp(row->name, "perms") == 0 || strcmp(row->name, "size") == 0 ||
-	       strcmp(row->name, "overlay-src") == 0;
+	       strcmp(row->name, "overlay-src") == 0 || strcmp(row->name, "idmap") == 0;
+}
+
+/* Writes that option; returns the number of words. */
+static size_t add_modified(const struct option_row *row, const char **words)
+{
+	bool is_idmap = strcmp(row->name, "idmap") == 0;
+
+	words[0] = is_idmap				   ? "--bind"
+		   : strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay"
+							   : "--tmpfs";
+	words[1] = words[2] = "/y";
+	return is_idmap ? 3 : 2;
 }
 
 static bool ends_reading(const struct option_row *row)
@@ -217,11 +231,8 @@ static void test_each_row(const struct option_row *row)
 	words[count++] = name;
 	for (int i = 0; i < row->arg_count && !row->is_optional; i++)
 		words[count++] = argument_for(row, i);
-	if (is_one_shot(row)) {
-		words[count++] =
-			strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay" : "--tmpfs";
-		words[count++] = "/y";
-	}
+	if (is_one_shot(row))
+		count += add_modified(row, words + count);
 	words[count] = "COMMAND";
 	parse_words(&p, words);
 	if (p.r < 0)
@@ -278,11 +289,8 @@ static void test_value_after_equals(const struct option_row *row)
 			words[count++] = "/layer";
 		}
 	words[count++] = text;
-	if (is_one_shot(row)) {
-		words[count++] =
-			strcmp(row->name, "overlay-src") == 0 ? "--tmp-overlay" : "--tmpfs";
-		words[count++] = "/y";
-	}
+	if (is_one_shot(row))
+		count += add_modified(row, words + count);
 	words[count] = "COMMAND";
 	parse_words(&p, words);
 	if (row->arg_count == 1) {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the parts of the plan share: plan.c calls one function per subject, in the order in which
+ * they depend on each other.
+ */
+#pragma once
+
+#include "spec/plan.h"
+
+/** plan_blame - error_set() for the option with index @use */
+int plan_blame(struct cloche_error *err, int use, enum error_code code, const char *path);
+
+/** plan_unshares - does the child get a new @namespace, a CLONE_NEW*? */
+bool plan_unshares(const struct plan *plan, uint64_t namespace);
+
+/** plan_asked_for_userns - was a new user namespace asked for by name, by an option or by the
+ * personality? */
+bool plan_asked_for_userns(const struct plan *plan);
+
+/** plan_ids - id maps, COMMAND's ids and groups; after the namespaces (plan-ids.c) */
+must_check int plan_ids(struct plan *plan, const struct facts *facts, struct cloche_error *err);
+
+/** plan_idmaps - may the operations' --idmap be done? After the operations (plan-ids.c) */
+must_check int plan_idmaps(struct plan *plan, const struct facts *facts, struct cloche_error *err);
+
+/** plan_free_ids - release what plan_ids() made */
+void plan_free_ids(struct plan *plan);
