@@ -14,6 +14,7 @@
 #include "spec/report.h"
 #include "watch/run.h"
 #include "watch/status.h"
+#include "watch/usage.h"
 
 #define BUBBLEWRAP_LEVEL "0.13.1"
 
@@ -95,14 +96,6 @@ static void warn_of_order(const struct plan *plan)
 	report_message(plan->spec, &warning, REPORT_WARNING);
 }
 
-static int setup_status(const struct personality *personality, const struct cloche_error *err)
-{
-	if (err->code != ERROR_EXEC)
-		return personality->status_setup;
-	return err->errnum == ENOENT ? personality->status_not_found
-				     : personality->status_not_executable;
-}
-
 static void tell_choices(const struct plan *plan)
 {
 	const struct spec *spec = plan->spec;
@@ -169,6 +162,8 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 		facts_read_user(&facts);
 	if (plan_wants_subids(spec))
 		facts_read_subids(&facts);
+	if (spec->limits.rlimit_count)
+		facts_read_rlimits(&facts);
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);
@@ -221,7 +216,9 @@ int main(int argc, char **argv)
 			report_message(&spec, &err, REPORT_ERROR);
 			status_failed(&spec, &err);
 		}
-		status = setup_status(spec.personality, &err);
+		status = report_status(spec.personality, &err);
+		if (err.stage <= STAGE_PLAN) /* else run_plan() did */
+			usage_write(&spec, NULL, status);
 	}
 	/*
 	 * The end of a start is waited for. Giving memory back, and the C library's exit, write to

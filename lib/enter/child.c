@@ -171,7 +171,9 @@ static int build_root(struct enter *enter, struct cloche_error *err)
 		r = mount_all(enter, err);
 	if (r == 0 && label)
 		r = label_set(enter, "fscreate", "", err);
-	return r == 0 ? root_switch(enter, err) : r;
+	if (r == 0)
+		r = root_switch(enter, err);
+	return r == 0 ? limits_protect_group(enter, err) : r;
 }
 
 static int switch_userns(const struct plan *plan, struct cloche_error *err)

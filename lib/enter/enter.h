@@ -191,6 +191,16 @@ must_check int files_make(struct enter *enter, const struct fs_op *op, struct cl
 must_check int label_set(const struct enter *enter, const char *name, const char *label,
 			 struct cloche_error *err);
 
+/** limits_protect_group - make a cgroup file system that was bound read-only where the sandbox is
+ * in a group of ours; after root_switch() (limits.c) */
+must_check int limits_protect_group(const struct enter *enter, struct cloche_error *err);
+
+/** limits_set_oom_score - while the host's procfs is still open */
+must_check int limits_set_oom_score(const struct enter *enter, struct cloche_error *err);
+
+/** limits_set - all other limits of this process, which becomes COMMAND */
+must_check int limits_set(const struct enter *enter, struct cloche_error *err);
+
 /** caps_drop - leave COMMAND the capabilities of the plan (caps.c) */
 must_check int caps_drop(const struct plan *plan, struct cloche_error *err);
 

@@ -138,7 +138,11 @@ static int confine(struct enter *enter, struct cloche_error *err)
 	if (r == 0 && enter->exec_label)
 		r = label_set(enter, "exec", enter->exec_label, err);
 	if (r == 0)
+		r = limits_set_oom_score(enter, err); /* the host's /proc is closed next */
+	if (r == 0)
 		r = arrange_fds(enter, err);
+	if (r == 0)
+		r = limits_set(enter, err);
 	if (r == 0)
 		r = caps_drop(plan, err);
 	if (r < 0)

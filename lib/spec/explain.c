@@ -227,6 +227,7 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 		fputc('\n', out);
 	}
 	text_caps(plan, out);
+	explain_limits_text(plan, out);
 	fprintf(out, "descriptors from 3 on: %s\n",
 		plan->personality->inherits_fds ? "inherited" : "closed");
 	fprintf(out, "processes: %s\n",
@@ -378,6 +379,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	json_key("environment", out);
 	json_environment(plan, facts, out);
 	fprintf(out, ", \"capabilities\": \"%016llx\"", (unsigned long long)plan->keep_caps);
+	explain_limits_json(plan, out);
 	fprintf(out, ", \"inherits-descriptors\": %s", json_bool(plan->personality->inherits_fds));
 	fprintf(out, ", \"init\": %s", json_bool(plan->has_init));
 	fprintf(out, ", \"new-session\": %s", json_bool(plan->new_session));

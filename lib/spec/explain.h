@@ -12,6 +12,11 @@
 /** explain_text - the plan for people: namespaces, ids, mounts in order, environment changes */
 void explain_text(const struct plan *plan, const struct facts *facts, FILE *out);
 
+/** explain_limits_text, explain_limits_json - the part about limits (explain-limits.c); the JSON is
+ * one key and its value, with a comma before it */
+void explain_limits_text(const struct plan *plan, FILE *out);
+void explain_limits_json(const struct plan *plan, FILE *out);
+
 /** explain_json - the plan as one JSON object; keys are documented in cloche(1) */
 void explain_json(const struct plan *plan, const struct facts *facts, FILE *out);
 

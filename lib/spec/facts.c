@@ -200,6 +200,14 @@ void facts_read_subids(struct facts *facts)
 	facts->newuidmap_dir = find_newuidmap();
 }
 
+void facts_read_rlimits(struct facts *facts)
+{
+	facts->knows_rlimits = true;
+	for (int resource = 0; resource < RLIM_NLIMITS; resource++)
+		if (getrlimit((__rlimit_resource_t)resource, &facts->rlimits[resource]) < 0)
+			facts->knows_rlimits = false;
+}
+
 void facts_free(struct facts *facts)
 {
 	for (size_t i = 0; i < FACTS_LINK_COUNT; i++)

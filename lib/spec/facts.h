@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -37,6 +38,8 @@ struct facts {
 				 */
 	bool has_selinux;
 	bool env_is_unsafe; /* AT_SECURE: no path of the environment is to be believed */
+	bool knows_rlimits; /* read only where an option sets one */
+	struct rlimit rlimits[RLIM_NLIMITS];
 	/* The rest is read only for a root directory and environment of our own making. */
 	struct facts_entry links[FACTS_LINK_COUNT]; /* /bin, /sbin, /lib, /lib32, /lib64, /libx32 */
 	char *user;				    /* login name, NULL where unknown */
@@ -59,6 +62,9 @@ void facts_read_user(struct facts *facts);
 
 /** facts_read_subids - fill subuids, subgids, login_name and newuidmap_dir */
 void facts_read_subids(struct facts *facts);
+
+/** facts_read_rlimits - fill knows_rlimits and rlimits */
+void facts_read_rlimits(struct facts *facts);
 
 /** facts_free - release what the facts own; fine on zeroed ones */
 void facts_free(struct facts *facts);

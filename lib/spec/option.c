@@ -368,7 +368,8 @@ int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 	struct spec_fd *const fds[] = { &spec->userns_fd,	&spec->userns2_fd,
 					&spec->pidns_fd,	&spec->block_fd,
 					&spec->userns_block_fd, &spec->info_fd,
-					&spec->json_status_fd,	&spec->seccomp_fd };
+					&spec->json_status_fd,	&spec->seccomp_fd,
+					&spec->usage_fd };
 	char *const *rest;
 	int r;
 

@@ -64,6 +64,7 @@ static const struct personality personalities[] = {
 		.refuses_magic_links = true,
 		.checks_fds = true,
 		.ends_together = true,
+		.hides_crashes = true,
 		.private_mounts = true,
 		.root_size = 64 * MIB,
 		.dev_size = 1 * MIB,

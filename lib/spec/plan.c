@@ -214,6 +214,8 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_supervision(plan, facts, err);
 	if (r == 0)
+		r = plan_limits_make(plan, facts, err);
+	if (r == 0)
 		r = plan_mounts(plan, facts, err);
 	if (r == 0)
 		r = plan_idmaps(plan, facts, err);

@@ -72,6 +72,8 @@ struct plan {
 	bool new_session;
 	const char *argv0; /* NULL: the command's own name */
 
+	struct plan_limits limits;
+
 	/* Supervision */
 	bool has_init; /* a process of ours stands between the supervisor and COMMAND */
 	bool init_is_pid_1;
@@ -101,6 +103,10 @@ bool plan_wants_subids(const struct spec *spec);
  */
 size_t plan_idmap_ranges(const struct plan *plan, const struct fs_op *op, enum id_kind kind,
 			 struct id_range *ret_ranges, size_t room);
+
+/** plan_limits_make - the part of plan_make() that is about limits (plan-limits.c) */
+must_check int plan_limits_make(struct plan *plan, const struct facts *facts,
+				struct cloche_error *err);
 
 /** plan_free - release what the plan owns; fine on a zeroed one */
 void plan_free(struct plan *plan);

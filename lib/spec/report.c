@@ -77,6 +77,14 @@ void report_message(const struct spec *spec, const struct cloche_error *err,
 	ignore(fd_write_all(STDERR_FILENO, line, out.length));
 }
 
+int report_status(const struct personality *personality, const struct cloche_error *err)
+{
+	if (err->code != ERROR_EXEC)
+		return personality->status_setup;
+	return err->errnum == ENOENT ? personality->status_not_found
+				     : personality->status_not_executable;
+}
+
 void report_note(const struct spec *spec, const char *text)
 {
 	char line[MESSAGE_SIZE];

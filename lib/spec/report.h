@@ -21,6 +21,9 @@ enum report_level {
 void report_message(const struct spec *spec, const struct cloche_error *err,
 		    enum report_level level);
 
+/** report_status - our exit status where COMMAND did not start for @err */
+int report_status(const struct personality *personality, const struct cloche_error *err);
+
 /** report_note - print @text as a line of --verbose, if that was given */
 void report_note(const struct spec *spec, const char *text);
 

@@ -55,6 +55,8 @@ void spec_free(struct spec *spec)
 	free(spec->sync_fds);
 	free(spec->add_seccomp_fds);
 	free(spec->cap_ops);
+	free(spec->limits.rlimits);
+	free(spec->limits.io);
 	free(spec->consumed_fds);
 	free(spec->warned_uses);
 }

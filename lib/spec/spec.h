@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "spec/idmap.h"
+#include "spec/limits.h"
 #include "spec/option.h"
 #include "spec/personality.h"
 
@@ -237,6 +238,10 @@ struct spec {
 	struct cap_op *cap_ops;
 	size_t cap_op_count;
 	struct spec_string exec_label, file_label;
+
+	struct spec_limits limits;
+	struct spec_string cgroup; /* auto, systemd, none or a path */
+	struct spec_fd usage_fd;
 
 	struct spec_string argv0;
 	char *const

@@ -17,6 +17,7 @@ static const char *const group_titles[] = {
 	[GROUP_ENVIRONMENT] = "Environment",
 	[GROUP_DESCRIPTORS] = "Descriptors",
 	[GROUP_CONFINEMENT] = "Privileges and confinement",
+	[GROUP_LIMITS] = "Limits",
 	[GROUP_SUPERVISION] = "Supervision",
 };
 

@@ -26,12 +26,14 @@
 #include "base/sys.h"
 #include "enter/enter.h"
 #include "spec/report.h"
+#include "watch/cgroup.h"
 #include "watch/diagnose.h"
 #include "watch/idmap.h"
 #include "watch/ids.h"
 #include "watch/init.h"
 #include "watch/prepare.h"
 #include "watch/status.h"
+#include "watch/usage.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3 /* waitid(2), since Linux 5.4 */
@@ -51,6 +53,8 @@ struct run {
 	int status;
 	int pending;	 /* signal that came before COMMAND ran, 0 */
 	int interrupted; /* signal that ended the start, 0 */
+	struct cgroup cgroup;
+	struct usage usage;
 };
 
 static int pipe_error(int errnum, const char *what, struct cloche_error *err)
@@ -142,6 +146,11 @@ static int clone_error(const struct plan *plan, int errnum, struct cloche_error 
 		error_set_hint(err, HINT_KERNEL_OLD);
 		return error_set(err, ERROR_KERNEL_TOO_OLD, 0, "clone3");
 	}
+	if (errnum == EBUSY || (errnum == EACCES && plan->limits.place == PLACE_PATH)) {
+		err->use = plan->limits.use;
+		error_set_hint(err, HINT_CGROUP_PLACE);
+		return error_set(err, ERROR_CGROUP_ENTER, errnum, plan->limits.path);
+	}
 	if (errnum == ENOSPC)
 		return error_set(err, ERROR_NAMESPACE_LIMIT, errnum, NULL);
 	if ((errnum == EPERM || errnum == EACCES) && plan->clone_flags & CLONE_NEWUSER)
@@ -171,8 +180,14 @@ static pid_t clone_child(struct start *start, uint64_t more_flags)
 		.pidfd = (uint64_t)(uintptr_t)&start->run->pidfd,
 		.exit_signal = more_flags & CLONE_PARENT ? 0 : SIGCHLD, /* the helper's, clone(2) */
 	};
-	pid_t pid = sys_clone3(&args);
+	pid_t pid;
 
+	/* Since Linux 5.7: in its group from its first instruction on. */
+	if (start->run->cgroup.box_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)start->run->cgroup.box_fd;
+	}
+	pid = sys_clone3(&args);
 	if (pid == 0)
 		child_main(start->enter);
 	return pid < 0 ? -errno : pid;
@@ -237,7 +252,8 @@ static bool can_share_memory(const struct run *run)
 		return false;
 #endif
 	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data &&
-	       run->go_fd < 0 && spec->block_fd.fd < 0 && !run->plan->die_with_parent;
+	       run->go_fd < 0 && spec->block_fd.fd < 0 && !run->plan->die_with_parent &&
+	       run->cgroup.box_fd < 0; /* clone(2) cannot start a process in a group */
 }
 
 /* Makes the child. */
@@ -280,8 +296,16 @@ static void kill_child(const struct run *run)
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[] = { run->pidfd,     run->error_fd,	  run->status_fd,
-		       run->signal_fd, run->parent_pidfd, run->plan->spec->json_status_fd.fd };
+	int keep[] = { run->pidfd,
+		       run->error_fd,
+		       run->status_fd,
+		       run->signal_fd,
+		       run->parent_pidfd,
+		       run->plan->spec->json_status_fd.fd,
+		       run->plan->spec->usage_fd.fd,
+		       run->cgroup.parent_fd,
+		       run->cgroup.group_fd,
+		       run->cgroup.outside_fd };
 	int r = fd_close_except(keep, ARRAY_SIZE(keep));
 
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
@@ -319,13 +343,29 @@ static void read_status(struct run *run)
 	run->status_fd = -EBADF;
 }
 
+/* waitid(2) with what the C library's lacks: the child's and its children's use of resources. */
+static int wait_for_child(struct run *run, siginfo_t *ret_info, int flags)
+{
+	struct rusage rusage = { 0 };
+	long r;
+
+	do
+		r = syscall(SYS_waitid, P_PIDFD, run->pidfd, ret_info, WEXITED | flags, &rusage);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	if (ret_info->si_pid)
+		usage_add_rusage(&run->usage, &rusage);
+	return 0;
+}
+
 static int read_end(struct run *run, struct cloche_error *err)
 {
 	siginfo_t info = { 0 };
+	int r = wait_for_child(run, &info, 0);
 
-	while (waitid((idtype_t)P_PIDFD, (id_t)run->pidfd, &info, WEXITED) < 0)
-		if (errno != EINTR)
-			return error_set(err, ERROR_WAIT, errno, NULL);
+	if (r < 0)
+		return error_set(err, ERROR_WAIT, -r, NULL);
 	run->ended = true;
 	run->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 	if (info.si_code != CLD_EXITED && run->plan->has_init && !run->interrupted) {
@@ -494,6 +534,43 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 	return follow_to_end(run, err);
 }
 
+/* ---- at the end ---- */
+
+static void warn(const struct run *run, int use, enum error_code code, const char *text)
+{
+	struct cloche_error warning = { .use = use };
+
+	(void)error_set(&warning, code, 0, text);
+	report_message(run->plan->spec, &warning, REPORT_WARNING);
+}
+
+static void end_group(struct run *run)
+{
+	const struct limit_number *memory = &run->plan->spec->limits.group[LIMIT_MEMORY];
+	char name[sizeof(run->cgroup.name)], number[STR_NUMBER_SIZE];
+
+	cgroup_measure(&run->cgroup, &run->usage);
+	str_copy(name, sizeof(name), run->cgroup.name);
+	if (cgroup_remove(&run->cgroup) < 0)
+		warn(run, run->plan->limits.use, ERROR_CGROUP_LEFT, name);
+	if (memory->is_set && run->usage.oom_kills.is_known && run->usage.oom_kills.value)
+		warn(run, memory->use, ERROR_OOM, str_number(number, run->usage.oom_kills.value));
+}
+
+#define LEFTOVERS_PATIENCE_MS 200
+
+/* Where COMMAND's status came before the init process ended, it mostly ends right after. */
+static void wait_for_usage(struct run *run)
+{
+	struct pollfd end = { .fd = run->pidfd, .events = POLLIN };
+	siginfo_t info = { 0 };
+
+	if (run->plan->spec->usage_fd.fd < 0 || run->usage.user.is_known || run->pidfd < 0)
+		return;
+	if (poll(&end, 1, LEFTOVERS_PATIENCE_MS) > 0)
+		(void)wait_for_child(run, &info, WNOHANG); /* else it stays unknown */
+}
+
 int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title,
 	     int *ret_status, struct cloche_error *err)
 {
@@ -505,23 +582,32 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		.go_fd = -EBADF,
 		.signal_fd = -EBADF,
 		.parent_pidfd = -EBADF,
+		.cgroup = CGROUP_INIT,
 	};
 	struct enter enter = { .plan = plan, .facts = facts, .title = title };
 	int r;
 
 	err->stage = STAGE_START;
 	r = prepare_enter(&enter, err);
+	if (plan->spec->usage_fd.fd >= 0)
+		usage_start(&run.usage);
+	if (r == 0)
+		r = cgroup_make(&run.cgroup, plan, facts, err);
 	if (r == 0)
 		r = idmap_open(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
+	wait_for_usage(&run);
+	end_group(&run);
 	if (r < 0) {
 		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 		diagnose(plan, err);
+		usage_write(plan->spec, &run.usage, report_status(plan->personality, err));
 		return r;
 	}
 	*ret_status = run.interrupted && !run.executed ? 128 + run.interrupted : run.status;
 	if (run.executed)
 		status_exited(plan->spec, run.status);
+	usage_write(plan->spec, &run.usage, *ret_status);
 	return 0;
 }

@@ -64,7 +64,7 @@ static inline bool json_check_string(struct json_check *check)
 	return true;
 }
 
-/* Whole numbers are all that is ever written. */
+/* Whole numbers, and some with decimals; never an exponent. */
 static inline bool json_check_number(struct json_check *check)
 {
 	size_t length;
@@ -74,7 +74,11 @@ static inline bool json_check_number(struct json_check *check)
 	if (length == 0 || (check->rest[0] == '0' && length > 1))
 		return false;
 	check->rest += length;
-	return true;
+	if (*check->rest != '.')
+		return true;
+	length = strspn(++check->rest, "0123456789");
+	check->rest += length;
+	return length > 0;
 }
 
 static inline bool json_check_word(struct json_check *check, const char *word)

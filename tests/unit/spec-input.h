@@ -24,6 +24,7 @@ unit_helper struct spec empty_spec(const char *personality)
 		.info_fd = no_fd,
 		.json_status_fd = no_fd,
 		.seccomp_fd = no_fd,
+		.usage_fd = no_fd,
 	};
 
 	for (int flag = 0; flag < FLAG_COUNT; flag++)

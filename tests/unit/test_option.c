@@ -160,6 +160,22 @@ static void test_unknown(void)
 
 /* ---- the shape of options ---- */
 
+/* Text that a limit takes. */
+static const char *limit_for(const char *meta)
+{
+	static const struct {
+		const char *meta, *text;
+	} examples[] = { { "NAME=SOFT:HARD", "nofile=1:2" },
+			 { "CLASS[:LEVEL]", "idle" },
+			 { "DEV:LIMITS", "8:0:rbps=1" },
+			 { "WHERE", "none" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(examples); i++)
+		if (strcmp(meta, examples[i].meta) == 0)
+			return examples[i].text;
+	return "10";
+}
+
 /* An argument that every kind accepts, the same for each use of an option. */
 static const char *argument_for(const struct option_row *row, int index)
 {
@@ -177,6 +193,10 @@ static const char *argument_for(const struct option_row *row, int index)
 		return "0:10:1";
 	case KIND_CHOICE:
 		return strchr(row->arg[index].meta, '|') ? "slave" : row->arg[index].meta;
+	case KIND_STRING:
+		if (row->group == GROUP_LIMITS)
+			return limit_for(row->arg[index].meta);
+		return "/x";
 	default:
 		return "/x";
 	}

@@ -672,6 +672,80 @@ static void test_hidden(void)
 	CHECK_INT(plan_hidden_op(&(struct plan){ 0 }, &hider), -1);
 }
 
+/* ---- limits ---- */
+
+static void test_limits_place(void)
+{
+	struct spec spec = empty_spec("cloche");
+	struct plan plan = planned(&spec, ordinary_facts());
+
+	CHECK(plan.limits.place == PLACE_NONE && plan.limits.no_core);
+	plan_free(&plan);
+	spec.limits.group[LIMIT_CPUS] = (struct limit_number){ true, 100000, 3 };
+	spec.limits.group[LIMIT_SWAP] = (struct limit_number){ true, 0, 2 };
+	plan = planned(&spec, ordinary_facts());
+	CHECK(plan.limits.place == PLACE_AUTO && plan.limits.use == 2);
+	CHECK_INT(plan.limits.controllers, CONTROLLER_CPU | CONTROLLER_MEMORY);
+	plan_free(&plan);
+	spec.cgroup = text_of("systemd", 4);
+	plan = planned(&spec, ordinary_facts());
+	CHECK(plan.limits.place == PLACE_SYSTEMD && plan.limits.use == 2);
+	plan_free(&plan);
+	spec.cgroup = text_of("/sys/fs/cgroup/x", 4);
+	plan = planned(&spec, ordinary_facts());
+	CHECK(plan.limits.place == PLACE_PATH);
+	CHECK_STR(plan.limits.path, "/sys/fs/cgroup/x");
+	plan_free(&plan);
+	spec.cgroup = text_of("none", 4);
+	refused(&spec, ordinary_facts(), ERROR_CGROUP_NONE, 2);
+}
+
+/* An empty group: where it is asked for, and nothing else is. */
+static void test_limits_group_alone(void)
+{
+	struct spec spec = empty_spec("bwrap");
+	struct plan plan;
+
+	spec.cgroup = text_of("auto", 1);
+	plan = planned(&spec, ordinary_facts());
+	CHECK(plan.limits.place == PLACE_AUTO && !plan.limits.controllers && !plan.limits.no_core);
+	CHECK_INT(plan.limits.use, 1);
+	plan_free(&plan);
+}
+
+static void test_limits_hard(void)
+{
+	struct limit_rlimit limit = { RLIMIT_NOFILE, 100, 200, 5 };
+	struct spec spec = empty_spec("cloche");
+	struct facts *facts = ordinary_facts();
+	struct plan plan;
+
+	spec.limits.rlimits = &limit;
+	spec.limits.rlimit_count = 1;
+	plan = planned(&spec, facts); /* limits that are not known are the kernel's to refuse */
+	plan_free(&plan);
+	facts->knows_rlimits = true;
+	facts->rlimits[RLIMIT_NOFILE].rlim_max = 199;
+	refused(&spec, facts, ERROR_LIMIT_HARD, 5);
+	facts->rlimits[RLIMIT_NOFILE].rlim_max = 200;
+	plan = planned(&spec, facts);
+	plan_free(&plan);
+	limit.soft = 201;
+	refused(&spec, facts, ERROR_LIMIT_ORDER, 5);
+	limit.soft = 100;
+	facts = root_facts(); /* the capability counts outside a new user namespace only */
+	facts->knows_rlimits = true;
+	refused(&spec, facts, ERROR_LIMIT_HARD, 5);
+	spec.share = CLONE_NEWUSER;
+	spec.userns_limit = USERNS_ALLOW;
+	plan = planned(&spec, facts);
+	plan_free(&plan);
+	limit.resource = RLIMIT_CORE;
+	plan = planned(&spec, facts);
+	CHECK(!plan.limits.no_core);
+	plan_free(&plan);
+}
+
 int main(void)
 {
 	test_cloche_defaults();
@@ -698,5 +772,8 @@ int main(void)
 	test_in_place();
 	test_hidden();
 	test_nested_userns_without_own();
+	test_limits_place();
+	test_limits_group_alone();
+	test_limits_hard();
 	return 0;
 }
