@@ -3,6 +3,7 @@
  * cloche and bwrap: argv to spec, plan, run, exit status. No knowledge of any feature.
  */
 #include <limits.h>
+#include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "generated-options.h"
 #include "spec/explain.h"
+#include "spec/plan-landlock.h"
 #include "spec/report.h"
 #include "watch/run.h"
 #include "watch/status.h"
@@ -96,6 +98,14 @@ static void warn_of_order(const struct plan *plan)
 	report_message(plan->spec, &warning, REPORT_WARNING);
 }
 
+static void warn_of_gaps(const struct plan *plan)
+{
+	struct cloche_error warning = ERROR_INIT;
+
+	if (landlock_warning(plan, &warning))
+		report_message(plan->spec, &warning, REPORT_WARNING);
+}
+
 static void tell_choices(const struct plan *plan)
 {
 	const struct spec *spec = plan->spec;
@@ -128,6 +138,7 @@ static int execute(const struct plan *plan, const struct facts *facts, struct en
 		break;
 	default:
 		warn_of_order(plan);
+		warn_of_gaps(plan);
 		tell_choices(plan);
 		r = run_plan(plan, facts, title, ret_status, err);
 		report_note(spec, r < 0 ? "COMMAND did not start" : "COMMAND ended");
@@ -164,6 +175,11 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 		facts_read_subids(&facts);
 	if (spec->limits.rlimit_count)
 		facts_read_rlimits(&facts);
+	if (spec_uses_landlock(spec))
+		facts_read_landlock(&facts);
+	if (spec->landlock.isolation == ISOLATION_TRY)
+		facts_try_namespaces(&facts,
+				     spec->personality->unshare & ~spec->share & CLONE_NEWUSER);
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);

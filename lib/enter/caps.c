@@ -67,9 +67,12 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
 
 	/* As bubblewrap: real root keeps what it has, until an option of capabilities is given. */
 	if (plan->personality->keeps_root_caps && plan->outer_uid == 0 &&
-	    !plan->spec->cap_op_count && !own_userns)
+	    !plan->spec->cap_op_count && !own_userns && !plan->landlock.is_tier)
 		return 0;
 	permitted = process_permitted_caps();
+	/* Without a user namespace we may have no power over sets that no_new_privs makes void. */
+	if (plan->landlock.is_tier && !(permitted >> CAP_SETPCAP & 1))
+		return set_caps(0, 0, 0) < 0 ? caps_error(errno, err) : 0;
 	keep = plan->keep_caps & permitted;
 	if (own_userns || !plan->personality->keeps_root_caps) {
 		r = trim_bounding_set(keep);

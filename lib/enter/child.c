@@ -209,7 +209,7 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	r = plan->brings_up_lo ? network_up(err) : 0;
 	if (r == 0)
 		r = set_hostname(plan, err);
-	if (r == 0)
+	if (r == 0 && !plan->landlock.is_tier) /* else landlock_lock() gives the paths */
 		r = build_root(enter, err);
 	if (r == 0)
 		r = switch_userns(

@@ -60,9 +60,9 @@ struct enter {
 	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
 	struct sock_fprog *filters; /* seccomp programs in order */
 	size_t filter_count;
-	char *file;	    /* what to execute; a copy, as the next two are */
-	char **command;	    /* COMMAND's argv */
-	char *exec_label;   /* NULL where there is none */
+	char *file;	     /* what to execute; a copy, as the next two are */
+	char **command;	     /* COMMAND's argv */
+	char *exec_label;    /* NULL where there is none */
 	char *inner_uid_map; /* text of the inner user namespace's maps; NULL where it has the own
 				ids only */
 	char *inner_gid_map;
@@ -207,6 +207,10 @@ must_check int caps_drop(const struct plan *plan, struct cloche_error *err);
 /** caps_guard - leave the init process the one capability that COMMAND never has, so that COMMAND
  * cannot trace it; with ranges of ids CAP_KILL, too */
 must_check int caps_guard(const struct plan *plan, struct cloche_error *err);
+
+/** landlock_lock - put this process in the plan's Landlock domain; after no_new_privs (landlock.c)
+ */
+must_check int landlock_lock(const struct enter *enter, struct cloche_error *err);
 
 /** seccomp_load - load the programs in order (seccomp.c) */
 must_check int seccomp_load(const struct enter *enter, struct cloche_error *err);

@@ -109,11 +109,21 @@ static bool on_noexec_mount(const char *path)
 	return statvfs(path, &info) == 0 && info.f_flag & ST_NOEXEC;
 }
 
-static int exec_error(const char *path, int errnum, struct cloche_error *err)
+static bool is_program(const char *path)
 {
 	struct stat info;
 
-	if (errnum == EACCES)
+	return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+}
+
+static int exec_error(const struct plan *plan, const char *path, int errnum,
+		      struct cloche_error *err)
+{
+	struct stat info;
+
+	if (errnum == EACCES && plan->landlock.is_tier && is_program(path))
+		error_set_hint(err, HINT_TIER_EXEC);
+	else if (errnum == EACCES)
 		error_set_hint(err, on_noexec_mount(path) ? HINT_NOEXEC : HINT_EXEC_DIRECTORY);
 	if (errnum == ENOENT && strchr(path, '/') && stat(path, &info) == 0)
 		error_set_hint(err, HINT_EXEC_INTERPRETER);
@@ -149,7 +159,8 @@ static int confine(struct enter *enter, struct cloche_error *err)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, ERROR_NO_NEW_PRIVS, errno, NULL);
-	return seccomp_load(enter, err);
+	r = landlock_lock(enter, err); /* before seccomp, which may forbid its calls */
+	return r == 0 ? seccomp_load(enter, err) : r;
 }
 
 int workload_run(struct enter *enter, struct cloche_error *err)
@@ -172,5 +183,5 @@ int workload_run(struct enter *enter, struct cloche_error *err)
 		return r;
 	err->stage = STAGE_EXEC;
 	(void)execvp(enter->file, enter->command);
-	return exec_error(enter->file, errno, err);
+	return exec_error(plan, enter->file, errno, err);
 }

@@ -55,8 +55,7 @@ static size_t mount_flags(const struct plan *plan, const struct fs_op *op, const
 	return count;
 }
 
-/* Prints @text so that a terminal obeys none of it. */
-static void put_escaped(const char *text, FILE *out)
+void explain_put_escaped(const char *text, FILE *out)
 {
 	size_t size = 4 * strlen(text) + 1;
 	char *escaped = malloc(size);
@@ -70,7 +69,7 @@ static void put_escaped(const char *text, FILE *out)
 	free(escaped);
 }
 
-static void put_json(const char *text, FILE *out)
+void explain_put_json(const char *text, FILE *out)
 {
 	size_t size = 6 * strlen(text) + 3;
 	char *quoted = malloc(size);
@@ -154,16 +153,16 @@ static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 	size_t count = mount_flags(plan, op, flags);
 
 	fprintf(out, "  %-10s ", op_names[op->type]);
-	put_escaped(op->dest, out);
+	explain_put_escaped(op->dest, out);
 	if (op->source) {
 		fputs(op->type == OP_SYMLINK ? " -> " : " from ", out);
-		put_escaped(op->source, out);
+		explain_put_escaped(op->source, out);
 	}
 	if (op->fd >= 0)
 		fprintf(out, " from fd %d", op->fd);
 	for (size_t i = 0; i < op->layer_count; i++) {
 		fputs(i ? ", " : " layers ", out);
-		put_escaped(plan->spec->layers[op->layer_first + i].path, out);
+		explain_put_escaped(plan->spec->layers[op->layer_first + i].path, out);
 	}
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "%s%s", i ? "," : " (", flags[i]);
@@ -223,11 +222,12 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 	fputs("environment:\n", out);
 	for (size_t i = 0; i < plan->environment_count; i++) {
 		fprintf(out, "  %s ", is_inherited(facts, plan->environment[i]) ? "keep" : "set ");
-		put_escaped(plan->environment[i], out);
+		explain_put_escaped(plan->environment[i], out);
 		fputc('\n', out);
 	}
 	text_caps(plan, out);
 	explain_limits_text(plan, out);
+	explain_landlock_text(plan, out);
 	fprintf(out, "descriptors from 3 on: %s\n",
 		plan->personality->inherits_fds ? "inherited" : "closed");
 	fprintf(out, "processes: %s\n",
@@ -285,7 +285,7 @@ static void json_ids(const struct plan *plan, const struct facts *facts, FILE *o
 	json_key("gid-map", out);
 	json_ranges(gid->ranges, gid->count, out);
 	json_key("maps-written-by", out);
-	put_json(writer_names[plan->ids.writer], out);
+	explain_put_json(writer_names[plan->ids.writer], out);
 	fprintf(out, ", \"drops-groups\": %s", plan->ids.drops_groups ? "true" : "false");
 }
 
@@ -296,10 +296,10 @@ static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 
 	fprintf(out, "{\"type\": \"%s\"", op_names[op->type]);
 	json_key("dest", out);
-	put_json(op->dest, out);
+	explain_put_json(op->dest, out);
 	if (op->source) {
 		json_key(op->type == OP_SYMLINK ? "target" : "source", out);
-		put_json(op->source, out);
+		explain_put_json(op->source, out);
 	}
 	if (op->fd >= 0)
 		fprintf(out, ", \"fd\": %d", op->fd);
@@ -307,7 +307,7 @@ static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 		json_key("layers", out);
 		for (size_t i = 0; i < op->layer_count; i++) {
 			fputs(i ? ", " : "[", out);
-			put_json(plan->spec->layers[op->layer_first + i].path, out);
+			explain_put_json(plan->spec->layers[op->layer_first + i].path, out);
 		}
 		fputc(']', out);
 	}
@@ -340,10 +340,10 @@ static void json_environment(const struct plan *plan, const struct facts *facts,
 		if (!name)
 			return;
 		fputs(i ? ", {\"name\": " : "{\"name\": ", out);
-		put_json(name, out);
+		explain_put_json(name, out);
 		free(name);
 		json_key("value", out);
-		put_json(variable + length + (variable[length] == '='), out);
+		explain_put_json(variable + length + (variable[length] == '='), out);
 		fprintf(out, ", \"inherited\": %s}",
 			is_inherited(facts, variable) ? "true" : "false");
 	}
@@ -380,6 +380,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	json_environment(plan, facts, out);
 	fprintf(out, ", \"capabilities\": \"%016llx\"", (unsigned long long)plan->keep_caps);
 	explain_limits_json(plan, out);
+	explain_landlock_json(plan, out);
 	fprintf(out, ", \"inherits-descriptors\": %s", json_bool(plan->personality->inherits_fds));
 	fprintf(out, ", \"init\": %s", json_bool(plan->has_init));
 	fprintf(out, ", \"new-session\": %s", json_bool(plan->new_session));

@@ -17,6 +17,17 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 void explain_limits_text(const struct plan *plan, FILE *out);
 void explain_limits_json(const struct plan *plan, FILE *out);
 
+/** explain_landlock_text, explain_landlock_json - the part about Landlock (explain-landlock.c); the
+ * JSON is one key and its value, with a comma before it */
+void explain_landlock_text(const struct plan *plan, FILE *out);
+void explain_landlock_json(const struct plan *plan, FILE *out);
+
+/** explain_put_escaped - print @text so that a terminal obeys none of it */
+void explain_put_escaped(const char *text, FILE *out);
+
+/** explain_put_json - print @text as a JSON string */
+void explain_put_json(const char *text, FILE *out);
+
 /** explain_json - the plan as one JSON object; keys are documented in cloche(1) */
 void explain_json(const struct plan *plan, const struct facts *facts, FILE *out);
 

@@ -7,17 +7,21 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/capability.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "base/sys.h"
 
 static uint64_t ambient_caps(uint64_t candidates)
 {
@@ -206,6 +210,38 @@ void facts_read_rlimits(struct facts *facts)
 	for (int resource = 0; resource < RLIM_NLIMITS; resource++)
 		if (getrlimit((__rlimit_resource_t)resource, &facts->rlimits[resource]) < 0)
 			facts->knows_rlimits = false;
+}
+
+void facts_read_landlock(struct facts *facts)
+{
+	int abi = sys_landlock_abi();
+
+	facts->landlock_abi = abi > 0 ? abi : 0;
+}
+
+/* In the new namespaces, on the caller's memory. */
+static int try_mount(void *argument)
+{
+	int *errnum = argument;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		*errnum = errno;
+	return 0;
+}
+
+void facts_try_namespaces(struct facts *facts, bool with_userns)
+{
+	int flags = CLONE_NEWNS | SIGCHLD;
+	pid_t pid;
+
+	if (with_userns || !facts->is_root)
+		flags |= CLONE_NEWUSER;
+	pid = process_clone_on_stack(try_mount, &facts->namespaces_errnum, flags, NULL);
+	if (pid < 0)
+		facts->namespaces_errnum = -pid;
+	else
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 }
 
 void facts_free(struct facts *facts)

@@ -37,9 +37,11 @@ struct facts {
 	bool userns_limit_is_0; /* user.max_user_namespaces: read for root only, who can do without
 				 */
 	bool has_selinux;
-	bool env_is_unsafe; /* AT_SECURE: no path of the environment is to be believed */
 	bool knows_rlimits; /* read only where an option sets one */
 	struct rlimit rlimits[RLIM_NLIMITS];
+	int landlock_abi;      /* 0: none, or not asked */
+	int namespaces_errnum; /* why there can be no namespaces; 0: they work, or not asked */
+	bool env_is_unsafe;    /* AT_SECURE: no path of the environment is to be believed */
 	/* The rest is read only for a root directory and environment of our own making. */
 	struct facts_entry links[FACTS_LINK_COUNT]; /* /bin, /sbin, /lib, /lib32, /lib64, /libx32 */
 	char *user;				    /* login name, NULL where unknown */
@@ -65,6 +67,18 @@ void facts_read_subids(struct facts *facts);
 
 /** facts_read_rlimits - fill knows_rlimits and rlimits */
 void facts_read_rlimits(struct facts *facts);
+
+/** facts_read_landlock - ask for Landlock's ABI */
+void facts_read_landlock(struct facts *facts);
+
+/**
+ * facts_try_namespaces - make a mount namespace, in a user namespace where one is needed
+ * @with_userns: also for real root
+ *
+ * In a child that ends at once. A user namespace may be refused, or come without capabilities
+ * (AppArmor), or mounts may be forbidden (Landlock, a container's filter).
+ */
+void facts_try_namespaces(struct facts *facts, bool with_userns);
 
 /** facts_free - release what the facts own; fine on zeroed ones */
 void facts_free(struct facts *facts);

@@ -378,6 +378,7 @@ int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 	for (size_t i = 0; i < FLAG_COUNT; i++)
 		spec->flag_use[i] = -1;
 	spec->unshare_user_use = spec->share_user_use = spec->userns_limit_use = -1;
+	spec->share_net_use = spec->share_pid_use = -1;
 	spec->parent = getppid();
 	err->stage = STAGE_OPTIONS;
 	r = parse_words(&parser, argv + 1, &rest, err);

@@ -55,7 +55,7 @@ struct option_row {
 	int is_optional; /* the one argument may be left out, and is given only as --name=VALUE */
 	struct {
 		enum option_kind kind;
-		char meta[16];
+		char meta[20];
 	} arg[OPTION_MAX_ARGS];
 };
 

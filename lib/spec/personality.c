@@ -65,6 +65,7 @@ static const struct personality personalities[] = {
 		.checks_fds = true,
 		.ends_together = true,
 		.hides_crashes = true,
+		.scopes_ipc = true,
 		.private_mounts = true,
 		.root_size = 64 * MIB,
 		.dev_size = 1 * MIB,

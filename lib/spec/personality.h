@@ -31,6 +31,7 @@ struct personality {
 	bool ends_together;  /* when COMMAND ends everything ends; signals are forwarded; our death
 				ends it */
 	bool hides_crashes;  /* no core file, no handler of cores, unless --rlimit core says so */
+	bool scopes_ipc;     /* Landlock keeps COMMAND from abstract sockets and signals outside */
 	bool private_mounts; /* mount propagation: private, else slave */
 	uint64_t root_size, dev_size, tmp_size, shm_size,
 		overlay_size; /* tmpfs limits in bytes, 0: the kernel's */

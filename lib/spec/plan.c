@@ -11,6 +11,7 @@
 
 #include "base/path.h"
 #include "spec/defaults.h"
+#include "spec/plan-landlock.h"
 #include "spec/plan-parts.h"
 
 int plan_blame(struct cloche_error *err, int use, enum error_code code, const char *path)
@@ -82,7 +83,8 @@ static int plan_namespaces(struct plan *plan, const struct facts *facts, struct 
 static int plan_caps(struct plan *plan, const struct facts *facts)
 {
 	const struct spec *spec = plan->spec;
-	bool keeps = plan->personality->keeps_root_caps && facts->uid == 0;
+	bool keeps = plan->personality->keeps_root_caps && facts->uid == 0 &&
+		     !plan->landlock.is_tier; /* which capabilities would undo */
 
 	if (keeps)
 		plan->keep_caps = facts->permitted;
@@ -111,7 +113,8 @@ static int plan_nested_userns(struct plan *plan, const struct facts *facts,
 	const struct spec *spec = plan->spec;
 	bool own = plan_unshares(plan, CLONE_NEWUSER);
 	bool deny = spec->userns_limit == USERNS_DENY ||
-		    (spec->userns_limit == USERNS_DEFAULT && plan->personality->denies_userns);
+		    (spec->userns_limit == USERNS_DEFAULT && plan->personality->denies_userns &&
+		     !plan->landlock.is_tier);
 
 	plan->max_userns = -1;
 	if (plan->keep_caps && own && (plan->personality->isolates_caps || facts->uid == 0))
@@ -162,9 +165,10 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 		if (op->type == OP_TMPFS && !op->size)
 			op->size = personality->tmp_size;
 	}
-	plan->in_place = plan->op_count && plan->ops[0].type == OP_BIND &&
-			 path_is_root(plan->ops[0].source) && path_is_root(plan->ops[0].dest) &&
-			 root_ops == 1 && !plan->needs_scratch && !plan->ops[0].idmap_count;
+	plan->in_place = !plan->landlock.is_tier && plan->op_count &&
+			 plan->ops[0].type == OP_BIND && path_is_root(plan->ops[0].source) &&
+			 path_is_root(plan->ops[0].dest) && root_ops == 1 && !plan->needs_scratch &&
+			 !plan->ops[0].idmap_count;
 	return 0;
 }
 
@@ -206,6 +210,8 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 		return error_set(err, ERROR_PRIVILEGED_BINARY, 0, facts->privilege);
 	r = plan_namespaces(plan, facts, err);
 	if (r == 0)
+		r = landlock_plan_tier(plan, facts, err); /* perhaps there will be none of them */
+	if (r == 0)
 		r = plan_ids(plan, facts, err);
 	if (r == 0)
 		r = plan_caps(plan, facts);
@@ -220,6 +226,8 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_idmaps(plan, facts, err);
 	if (r == 0)
+		r = landlock_plan(plan, facts, err);
+	if (r == 0)
 		r = defaults_environment(plan, facts, err);
 	return r;
 }
@@ -231,6 +239,7 @@ void plan_free(struct plan *plan)
 	free(plan->environment);
 	free(plan->ops);
 	plan_free_ids(plan);
+	landlock_plan_free(&plan->landlock);
 }
 
 /* Does something mounted on @outer cover @inner? By the letters of the paths. */

@@ -31,6 +31,29 @@ struct plan_ids {
 	bool drops_groups;
 };
 
+/* What Landlock allows below one path. */
+struct landlock_path {
+	char *path;	  /* owned */
+	uint64_t rights;  /* enum sys_landlock_fs */
+	bool is_bind;	  /* given by a bind, so a later one may not narrow it */
+	bool is_optional; /* it may be missing */
+	int use;
+};
+
+#define LANDLOCK_MAX_GAPS 16
+
+/* The Landlock domain of COMMAND. All zero: none. */
+struct plan_landlock {
+	bool is_tier;	 /* no namespaces: Landlock rules instead of mounts */
+	int refused;	 /* why: errno of the namespaces that --isolation try asked for, 0 */
+	uint64_t wanted; /* CLONE_NEW* that a sandbox with namespaces would have */
+	uint64_t handled_fs, handled_net, scoped;
+	struct landlock_path *paths;
+	size_t path_count;
+	const char *gaps[LANDLOCK_MAX_GAPS]; /* what the tier does not enforce, static strings */
+	size_t gap_count;
+};
+
 struct plan {
 	const struct spec *spec; /* borrowed */
 	const struct personality *personality;
@@ -69,6 +92,7 @@ struct plan {
 	const char *home;   /* $HOME of that environment, NULL where there is none */
 	uint64_t keep_caps; /* capabilities that COMMAND keeps */
 	bool raises_caps;   /* ... whatever its user id: inheritable and ambient, too */
+	struct plan_landlock landlock;
 	bool new_session;
 	const char *argv0; /* NULL: the command's own name */
 

@@ -157,6 +157,10 @@ int set_share(struct parser *parser, int use, long param, struct cloche_error *e
 	parser->spec->unshare_try &= ~(uint64_t)param;
 	if (param == CLONE_NEWUSER)
 		parser->spec->share_user_use = use;
+	if (param == CLONE_NEWNET)
+		parser->spec->share_net_use = use;
+	if (param == CLONE_NEWPID)
+		parser->spec->share_pid_use = use;
 	return 0;
 }
 

@@ -57,6 +57,8 @@ void spec_free(struct spec *spec)
 	free(spec->cap_ops);
 	free(spec->limits.rlimits);
 	free(spec->limits.io);
+	free(spec->landlock.connect_tcp.ranges);
+	free(spec->landlock.bind_tcp.ranges);
 	free(spec->consumed_fds);
 	free(spec->warned_uses);
 }

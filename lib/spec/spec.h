@@ -191,6 +191,29 @@ struct path_layer {
 	int use;
 };
 
+/* A range of TCP ports, both ends included. */
+struct port_range {
+	uint16_t first, last;
+};
+
+struct spec_ports {
+	struct port_range *ranges;
+	size_t count;
+	int use; /* the last option that gave some */
+};
+
+enum isolation {
+	ISOLATION_FULL,
+	ISOLATION_TRY,	   /* full, or Landlock alone where there are no user namespaces */
+	ISOLATION_LANDLOCK /* Landlock alone */
+};
+
+struct spec_landlock {
+	enum isolation isolation;
+	int isolation_use;
+	struct spec_ports connect_tcp, bind_tcp;
+};
+
 struct spec {
 	const struct personality *personality;
 	enum spec_action action;
@@ -205,7 +228,7 @@ struct spec {
 	uint64_t unshare_try; /* CLONE_NEWUSER, CLONE_NEWCGROUP: if possible */
 	uint64_t share;	      /* CLONE_NEW* to keep */
 	int unshare_user_use; /* the option that asked for a user namespace by name, -1: none */
-	int share_user_use;
+	int share_user_use, share_net_use, share_pid_use;
 	struct spec_fd userns_fd, userns2_fd, pidns_fd;
 	enum userns_limit userns_limit;
 	int userns_limit_use;
@@ -238,6 +261,7 @@ struct spec {
 	struct cap_op *cap_ops;
 	size_t cap_op_count;
 	struct spec_string exec_label, file_label;
+	struct spec_landlock landlock;
 
 	struct spec_limits limits;
 	struct spec_string cgroup; /* auto, systemd, none or a path */
@@ -262,6 +286,15 @@ void spec_free(struct spec *spec);
 static inline bool spec_flag(const struct spec *spec, enum spec_flag flag)
 {
 	return spec->flag_use[flag] >= 0;
+}
+
+/** spec_uses_landlock - may the plan need Landlock? */
+static inline bool spec_uses_landlock(const struct spec *spec)
+{
+	const struct spec_landlock *landlock = &spec->landlock;
+
+	return spec->personality->scopes_ipc || landlock->isolation != ISOLATION_FULL ||
+	       landlock->connect_tcp.count || landlock->bind_tcp.count;
 }
 
 /**

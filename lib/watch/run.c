@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The supervisor. One clone3() makes the child with all its namespaces; from then on the child
+ * The supervisor. One clone3(2) makes the child with all its namespaces; from then on the child
  * works alone and the supervisor polls: the child's pidfd, the error pipe (a record: it failed; end
  * of file: COMMAND was executed), the status pipe, signals, the parent. It trusts nothing that
  * comes from inside after COMMAND runs but the exit status that the kernel reports.
@@ -188,6 +188,9 @@ static pid_t clone_child(struct start *start, uint64_t more_flags)
 		args.cgroup = (unsigned)start->run->cgroup.box_fd;
 	}
 	pid = sys_clone3(&args);
+	/* Filters of containers know no clone3(2), whose flags they cannot read. */
+	if (pid < 0 && errno == ENOSYS && !(args.flags & CLONE_INTO_CGROUP))
+		pid = sys_clone(args.flags | args.exit_signal, &start->run->pidfd);
 	if (pid == 0)
 		child_main(start->enter);
 	return pid < 0 ? -errno : pid;

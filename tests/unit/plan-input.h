@@ -25,6 +25,7 @@ unit_helper struct facts *ordinary_facts(void)
 		.environ = environment,
 		.cwd = cwd,
 		.has_cgroup_ns = true,
+		.landlock_abi = 7,
 		.user = user,
 		.home = home,
 		.shell = shell,

@@ -15,6 +15,8 @@ unit_helper struct spec empty_spec(const char *personality)
 		.personality = personality_find(personality),
 		.unshare_user_use = -1,
 		.share_user_use = -1,
+		.share_net_use = -1,
+		.share_pid_use = -1,
 		.userns_limit_use = -1,
 		.userns_fd = no_fd,
 		.userns2_fd = no_fd,

@@ -192,11 +192,12 @@ static const char *argument_for(const struct option_row *row, int index)
 	case KIND_IDMAP:
 		return "0:10:1";
 	case KIND_CHOICE:
-		return strchr(row->arg[index].meta, '|') ? "slave" : row->arg[index].meta;
+		return strchr(row->arg[index].meta, '|') ? strrchr(row->arg[index].meta, '|') + 1
+							 : row->arg[index].meta;
 	case KIND_STRING:
 		if (row->group == GROUP_LIMITS)
 			return limit_for(row->arg[index].meta);
-		return "/x";
+		return strcmp(row->arg[index].meta, "PORTS") == 0 ? "80" : "/x";
 	default:
 		return "/x";
 	}
@@ -231,6 +232,53 @@ static bool ends_reading(const struct option_row *row)
 {
 	return strcmp(row->name, "help") == 0 || strcmp(row->name, "version") == 0 ||
 	       strcmp(row->name, "introspect") == 0;
+}
+
+static void test_ports(void)
+{
+	static const char *const bad[] = { "",	    ",",    "80,",  ",80",    "80,,81", "65536",
+					   "-1",    "1-",   "-",    "2-1",    "1-2-3",	" 80",
+					   "80 81", "0x50", "http", "000080", "1-65536" };
+	struct parsed p;
+
+	ACCEPT(&p, "--connect-tcp", "80,443,8000-8010", "--bind-tcp", "0", "--connect-tcp",
+	       "65535");
+	CHECK_INT(p.spec.landlock.connect_tcp.count, 4);
+	CHECK_INT(p.spec.landlock.connect_tcp.use, 2);
+	CHECK(p.spec.landlock.connect_tcp.ranges[1].first == 443 &&
+	      p.spec.landlock.connect_tcp.ranges[1].last == 443);
+	CHECK(p.spec.landlock.connect_tcp.ranges[2].first == 8000 &&
+	      p.spec.landlock.connect_tcp.ranges[2].last == 8010);
+	CHECK(p.spec.landlock.connect_tcp.ranges[3].first == 65535);
+	CHECK_INT(p.spec.landlock.bind_tcp.count, 1);
+	CHECK_INT(p.spec.landlock.bind_tcp.use, 1);
+	spec_free(&p.spec);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		REFUSE(ERROR_INVALID_PORTS, 1, "--bare", "--bind-tcp", bad[i]);
+}
+
+static void test_isolation(void)
+{
+	struct parsed p;
+
+	ACCEPT(&p, "x");
+	CHECK_INT(p.spec.landlock.isolation, ISOLATION_FULL);
+	CHECK(spec_uses_landlock(&p.spec)); /* the scopes */
+	spec_free(&p.spec);
+	ACCEPT(&p, "--isolation", "try", "--bare", "--isolation", "landlock");
+	CHECK_INT(p.spec.landlock.isolation, ISOLATION_LANDLOCK);
+	CHECK_INT(p.spec.landlock.isolation_use, 2);
+	spec_free(&p.spec);
+	ACCEPT(&p, "--isolation", "try", "--isolation", "full");
+	CHECK_INT(p.spec.landlock.isolation, ISOLATION_FULL);
+	spec_free(&p.spec);
+	ACCEPT(&p, "--compat", "bwrap");
+	CHECK(!spec_uses_landlock(&p.spec));
+	spec_free(&p.spec);
+	ACCEPT(&p, "--compat", "bwrap", "--isolation", "try");
+	CHECK(spec_uses_landlock(&p.spec));
+	spec_free(&p.spec);
+	REFUSE(ERROR_INVALID_CHOICE, 0, "--isolation", "none");
 }
 
 /* Each row with its arguments: it is read, as one use of that row, with the words as they stand. */
@@ -1029,6 +1077,8 @@ static void test_all(void)
 
 int main(void)
 {
+	test_ports();
+	test_isolation();
 	if (fcntl(0, F_GETFD) < 0)
 		CHECK(open("/", O_PATH | O_CLOEXEC) == 0);
 	empty_stdin();
