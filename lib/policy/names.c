@@ -86,6 +86,33 @@ bool policy_arch_is_32bit(uint32_t arch)
 	return !(arch & __AUDIT_ARCH_64BIT);
 }
 
+/*
+ * i386 has these behind socketcall and ipc, and since Linux 4.3 and 5.1 with numbers of their own,
+ * the same calls. libseccomp knows the numbers but gives them for no name.
+ */
+static const struct {
+	const char *name;
+	int number;
+} direct_i386[] = {
+	{ "recvmmsg", 337 },   { "sendmmsg", 345 },    { "socket", 359 },
+	{ "socketpair", 360 }, { "bind", 361 },	       { "connect", 362 },
+	{ "listen", 363 },     { "accept4", 364 },     { "getsockopt", 365 },
+	{ "setsockopt", 366 }, { "getsockname", 367 }, { "getpeername", 368 },
+	{ "sendto", 369 },     { "sendmsg", 370 },     { "recvfrom", 371 },
+	{ "recvmsg", 372 },    { "shutdown", 373 },    { "semget", 393 },
+	{ "semctl", 394 },     { "shmget", 395 },      { "shmctl", 396 },
+	{ "shmat", 397 },      { "shmdt", 398 },       { "msgget", 399 },
+	{ "msgsnd", 400 },     { "msgrcv", 401 },      { "msgctl", 402 },
+};
+
+static int direct_number(const char *name, uint32_t arch)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(direct_i386); i++)
+		if (arch == AUDIT_ARCH_I386 && strcmp(direct_i386[i].name, name) == 0)
+			return direct_i386[i].number;
+	return -1;
+}
+
 static bool parse_number(const char *name, int *ret_number)
 {
 	uint64_t number;
@@ -105,8 +132,8 @@ int policy_call_number(const char *name, uint32_t arch)
 	number = seccomp_syscall_resolve_name_arch(arch, name);
 	if (number >= 0)
 		return number;
-	if (number != __NR_SCMP_ERROR) /* known, but not here */
-		return -1;
+	if (number != __NR_SCMP_ERROR) /* known, but not here, or behind another */
+		return direct_number(name, arch);
 	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
 		if (strcmp(newer[i].name, name) == 0 && (!newer[i].arch || newer[i].arch == arch))
 			return (int)newer[i].number;

@@ -156,6 +156,23 @@ static void test_lid(void)
 	policy_free(&policy);
 }
 
+/* The calls that i386 also has behind socketcall and ipc: found by their own numbers as well. */
+static void test_direct_calls_of_i386(void)
+{
+	struct policy policy = parsed("errno EAFNOSUPPORT socket if int0 == 40\nerrno EPERM shmat");
+	const uint64_t vsock[6] = { 40 }, inet[6] = { 2 };
+
+	CHECK_INT(policy_call_number("socket", AUDIT_ARCH_I386), 359);
+	CHECK_INT(policy_call_number("msgctl", AUDIT_ARCH_I386), 402);
+	CHECK_INT(policy_call_number("accept", AUDIT_ARCH_I386), -1);
+	CHECK_INT(policy_call_number("socket", AUDIT_ARCH_X86_64), 41);
+	CHECK_INT(policy_decide(&policy, AUDIT_ARCH_I386, 359, vsock),
+		  SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+	CHECK_INT(policy_decide(&policy, AUDIT_ARCH_I386, 359, inet), SECCOMP_RET_ALLOW);
+	CHECK_INT(policy_decide(&policy, AUDIT_ARCH_I386, 397, inet), SECCOMP_RET_ERRNO | EPERM);
+	policy_free(&policy);
+}
+
 static void test_errors(void)
 {
 	static const struct {
@@ -492,6 +509,7 @@ int main(void)
 	test_groups_and_use();
 	test_conditions();
 	test_lid();
+	test_direct_calls_of_i386();
 	test_errors();
 	test_programs();
 	test_long_program();
