@@ -113,7 +113,9 @@ static int parse_arg(const struct option_row *row, int index, struct option_use 
 			       ? error_set_detail(err, ERROR_INVALID_SIZE, 0, text, row->name)
 			       : 0;
 	case KIND_IDMAP:
-		return is_idmap(text) ? 0 : error_set(err, ERROR_INVALID_MAP, 0, text);
+		return is_idmap(text)
+			       ? 0
+			       : error_set_detail(err, ERROR_INVALID_MAP, 0, text, row->name);
 	case KIND_CAP:
 		return parse_cap(text, number) < 0 ? error_set(err, ERROR_INVALID_CAP, 0, text) : 0;
 	case KIND_CHOICE:

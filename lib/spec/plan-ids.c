@@ -59,6 +59,13 @@ static struct mapping gid_mapping(struct plan *plan, const struct facts *facts)
 	};
 }
 
+/* Blames an option whose name the text wants. */
+static int blame_named(const struct plan *plan, struct cloche_error *err, int use,
+		       enum error_code code)
+{
+	return plan_blame(err, use, code, plan->spec->uses[use].row->name);
+}
+
 /* ---- conflicts ---- */
 
 /* The option to blame where maps are not possible at all; -1 where none was given. */
@@ -90,7 +97,7 @@ static int check_conflicts(const struct plan *plan, struct cloche_error *err)
 	if (spec->userns_block_fd.fd >= 0)
 		return plan_blame(err, use, ERROR_MAP_CONFLICT, "userns-block-fd");
 	if (!plan_unshares(plan, CLONE_NEWUSER))
-		return plan_blame(err, use, ERROR_MAP_NEEDS_USERNS, spec->uses[use].row->name);
+		return blame_named(plan, err, use, ERROR_MAP_NEEDS_USERNS);
 	if (ids->map_root.is_set && ids->map_current.is_set)
 		return plan_blame(err, ids->map_current.use, ERROR_MAP_CONFLICT, "map-root");
 	if (ids->map_auto.is_set && ids->uid_range_count)
@@ -143,7 +150,7 @@ static int fill_auto(const struct plan *plan, const struct mapping *mapping, uin
 		if (is_taken(mapping, range))
 			continue;
 		if (next + range->count > IDMAP_LAST_ID)
-			return plan_blame(err, use, ERROR_MAP_TOO_LONG, mapping->file);
+			return blame_named(plan, err, use, ERROR_MAP_TOO_LONG);
 		add(map, next, range->first, before, use);
 		next += before;
 		if (before == range->count)
@@ -180,26 +187,30 @@ static int fill(const struct plan *plan, const struct mapping *mapping, uint32_t
 	return 0;
 }
 
-static int check_map(const struct mapping *mapping, int use, struct cloche_error *err)
+static int check_map(const struct plan *plan, const struct mapping *mapping, int use,
+		     struct cloche_error *err)
 {
 	const struct plan_map *map = mapping->map;
 	char text[IDMAP_MAX_TEXT + 64];
 	struct str_buf buf = { .data = text, .size = sizeof(text) };
 	int second;
 
-	if (map->count > IDMAP_MAX_RANGES)
-		return plan_blame(err, map->ranges[IDMAP_MAX_RANGES].use, ERROR_MAP_TOO_LONG, NULL);
+	if (map->count > IDMAP_MAX_RANGES) {
+		int last = map->ranges[IDMAP_MAX_RANGES].use;
+
+		return blame_named(plan, err, last < 0 ? use : last, ERROR_MAP_TOO_LONG);
+	}
 	second = idmap_overlap(map->ranges, map->count);
 	if (second >= 0 && map->ranges[second].use < 0)
-		return plan_blame(err, use, ERROR_MAP_OVERLAP_OWN, NULL);
+		return blame_named(plan, err, use, ERROR_MAP_OVERLAP_OWN);
 	if (second >= 0)
-		return plan_blame(err, map->ranges[second].use, ERROR_MAP_OVERLAP, NULL);
+		return blame_named(plan, err, map->ranges[second].use, ERROR_MAP_OVERLAP);
 	idmap_text(map->ranges, map->count, &buf);
 	if (buf.length < IDMAP_MAX_TEXT) {
 		buf.length = 0;
 		idmap_identity_text(map->ranges, map->count, &buf);
 	}
-	return buf.length < IDMAP_MAX_TEXT ? 0 : plan_blame(err, use, ERROR_MAP_TOO_LONG, NULL);
+	return buf.length < IDMAP_MAX_TEXT ? 0 : blame_named(plan, err, use, ERROR_MAP_TOO_LONG);
 }
 
 /* As whom COMMAND runs: as asked, else as the caller, else as the first that there is. */
@@ -236,7 +247,7 @@ static int make_map(const struct plan *plan, const struct mapping *mapping, uint
 	}
 	r = fill(plan, mapping, own, err);
 	if (r == 0)
-		r = check_map(mapping, map_use(ids), err);
+		r = check_map(plan, mapping, map_use(ids), err);
 	return r == 0 ? choose_id(mapping, ret_id, err) : r;
 }
 
@@ -439,21 +450,21 @@ static int check_idmap(const struct plan *plan, const struct fs_op *op, enum id_
 	int second;
 
 	if (count > IDMAP_MAX_RANGES || op->idmap_count > IDMAP_MAX_RANGES)
-		return plan_blame(err, wanted[0].use, ERROR_MAP_TOO_LONG, NULL);
+		return blame_named(plan, err, wanted[0].use, ERROR_MAP_TOO_LONG);
 	for (size_t i = 0; i < op->idmap_count; i++)
 		asked += wanted[i].count;
 	for (size_t i = 0; i < count; i++)
 		mapped += ranges[i].count;
 	second = idmap_overlap(wanted, op->idmap_count);
 	if (second >= 0)
-		return plan_blame(err, wanted[second].use, ERROR_MAP_OVERLAP, NULL);
+		return blame_named(plan, err, wanted[second].use, ERROR_MAP_OVERLAP);
 	if (mapped < asked)
 		return plan_blame(err, wanted[0].use, ERROR_IDMAP_NOT_MAPPED,
 				  kind == ID_USER ? "user" : "group");
 	idmap_text(ranges, count, &buf);
 	return buf.length < IDMAP_MAX_TEXT
 		       ? 0
-		       : plan_blame(err, wanted[0].use, ERROR_MAP_TOO_LONG, NULL);
+		       : blame_named(plan, err, wanted[0].use, ERROR_MAP_TOO_LONG);
 }
 
 int plan_idmaps(struct plan *plan, const struct facts *facts, struct cloche_error *err)

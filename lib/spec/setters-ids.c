@@ -17,7 +17,8 @@ static int add_ranges(struct parser *parser, int use, struct id_range **ranges, 
 			return error_no_memory(err);
 		added->use = use;
 		if (idmap_parse(&rest, added) < 0) /* the parser has seen to it */
-			return error_set(err, ERROR_INVALID_MAP, 0, typed);
+			return error_set_detail(err, ERROR_INVALID_MAP, 0, typed,
+						parser_use(parser, use)->row->name);
 	} while (*rest);
 	return 0;
 }

@@ -190,9 +190,11 @@ def test_owners_outside(start, ids, user, tmp_path):
     """What belongs to an id inside belongs to the mapped one outside."""
     with acting_as_root():
         tmp_path.chmod(0o777)
-    made = start([*both(ids, inside=50), *CAPS, "--bind", tmp_path, "/mnt"], "sh", "-c", "touch /mnt/file && chown 51:52 /mnt/file")
+    options = [*both(ids, inside=50), *CAPS, "--bind", tmp_path, "/mnt"]
+    made = start(options, "sh", "-c", "touch /mnt/file && chown 51:52 /mnt/file")
     assert made.returncode == 0, made
     info = os.stat(tmp_path / "file")
+    assert start(options, "rm", "-f", "/mnt/file").returncode == 0  # the user outside cannot
     assert (info.st_uid, info.st_gid) == (ids.uid + 1, ids.gid + 2), info
 
 
@@ -271,6 +273,7 @@ CONFLICTS = {
     "auto and ranges": ["--map-auto", "--uid-map", "0:300000:10"],
     "auto and group ranges": ["--map-auto", "--gid-map", "0:300000:10"],
     "root and current": ["--map-root", "--map-current"],
+    "340 ranges and the own": ["--map-root", "--uid-map", ",".join(f"{i}:{i}:1" for i in range(1, 341))],
     "341 ranges": ["--uid-map", ",".join(f"{i}:{i + 300000}:1" for i in range(341))],
     "uid not mapped": ["--uid-map", "0:300000:10", "--uid", "10"],
     "gid not mapped": ["--gid-map", "0:300000:10", "--gid", "4294967294"],
