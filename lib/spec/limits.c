@@ -230,7 +230,7 @@ int limit_parse_ionice(const char *text, int *ret_priority)
 		return -EINVAL;
 	if (classes[row].class == IOPRIO_CLASS_IDLE)
 		level = 0; /* it has none */
-	*ret_priority = IOPRIO_PRIO_VALUE(classes[row].class, level);
+	*ret_priority = (int)IOPRIO_PRIO_VALUE(classes[row].class, level);
 	return 0;
 }
 

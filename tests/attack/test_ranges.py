@@ -109,7 +109,8 @@ def in_group(run, user, argv, group):
 
 @pytest.mark.vm
 def test_C4_file_of_a_supplementary_group(ranged, program, run, user, tmp_path):
-    """As docker's socket or a disk: open to a group. With ranges groups are left, and cannot be taken again."""
+    """As docker's socket or a disk: open to a group. With ranges groups are left, and cannot be taken again.
+    The control is the same sandbox with --keep-groups."""
     needs_root_for("a file of another group")
     target = tmp_path / "of-a-group"
     target.write_text("content")
