@@ -138,6 +138,7 @@ static const char *zsh_action(enum option_kind kind)
 	switch (kind) {
 	case KIND_PATH:
 	case KIND_DEST:
+	case KIND_NS:
 		return "_files";
 	case KIND_FD:
 		return "_file_descriptors";
@@ -149,6 +150,8 @@ static const char *zsh_action(enum option_kind kind)
 		return "(0600 0644 0700 0755 1777)";
 	case KIND_SIZE:
 		return "(1M 64M 256M 1G)";
+	case KIND_OFFSET:
+		return "(monotonic\\: boottime\\:)";
 	case KIND_CAP:
 		return "_cloche_capabilities";
 	case KIND_ENV:

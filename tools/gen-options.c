@@ -36,7 +36,8 @@ const char *kind_name(enum option_kind kind)
 		[KIND_DEST] = "dest",	  [KIND_FD] = "fd",	    [KIND_UID] = "uid",
 		[KIND_GID] = "gid",	  [KIND_OCTAL] = "octal",   [KIND_SIZE] = "size",
 		[KIND_CAP] = "cap",	  [KIND_ENV] = "env",	    [KIND_LABEL] = "label",
-		[KIND_CHOICE] = "choice", [KIND_IDMAP] = "idmap",
+		[KIND_CHOICE] = "choice", [KIND_IDMAP] = "idmap",   [KIND_NS] = "ns",
+		[KIND_OFFSET] = "offset",
 	};
 
 	return names[kind];

@@ -94,3 +94,32 @@ int num_parse_size(const char *text, uint64_t *ret_number)
 	*ret_number = number << shift;
 	return 0;
 }
+
+/* Up to nine digits behind the point, as nanoseconds. */
+static int parse_fraction(const char *text, uint64_t *ret_nanoseconds)
+{
+	const char *rest;
+
+	if (parse_digits(text, 10, 999999999, ret_nanoseconds, &rest) < 0 || *rest ||
+	    rest - text > 9)
+		return -EINVAL;
+	for (long digits = rest - text; digits < 9; digits++)
+		*ret_nanoseconds *= 10;
+	return 0;
+}
+
+int num_parse_seconds(const char *text, int64_t *ret_nanoseconds)
+{
+	bool negative = text[0] == '-';
+	uint64_t seconds, nanoseconds = 0;
+	const char *rest;
+
+	if (parse_digits(text + negative, 10, NUM_SECONDS_MAX, &seconds, &rest) < 0)
+		return -EINVAL;
+	if (*rest && (*rest != '.' || parse_fraction(rest + 1, &nanoseconds) < 0))
+		return -EINVAL;
+	*ret_nanoseconds = (int64_t)(seconds * 1000000000 + nanoseconds);
+	if (negative)
+		*ret_nanoseconds = -*ret_nanoseconds;
+	return 0;
+}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/util.h"
@@ -14,6 +15,15 @@ must_check int num_parse(const char *text, uint64_t max, uint64_t *ret_number);
 
 /** num_parse_octal - octal number from 0 to @max; 0, or -EINVAL */
 must_check int num_parse_octal(const char *text, uint64_t max, uint64_t *ret_number);
+
+/**
+ * num_parse_seconds - seconds with an optional minus sign and up to nine decimals, in nanoseconds
+ *
+ * At most NUM_SECONDS_MAX either way, which the kernel's clocks can count (linux/time64.h,
+ * KTIME_SEC_MAX). 0, or -EINVAL.
+ */
+#define NUM_SECONDS_MAX 4611686018
+must_check int num_parse_seconds(const char *text, int64_t *ret_nanoseconds);
 
 /**
  * num_parse_size - a size in bytes, 1 to SIZE_MAX / 2

@@ -5,7 +5,6 @@
  * personalities need.
  */
 #include <linux/capability.h>
-#include <linux/sched.h>
 #include <linux/securebits.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -61,30 +60,27 @@ static int caps_error(int errnum, struct cloche_error *err)
 
 int caps_drop(const struct plan *plan, struct cloche_error *err)
 {
-	bool own_userns = plan->clone_flags & CLONE_NEWUSER || plan->spec->userns_fd.fd >= 0;
-	uint64_t permitted, keep;
+	uint64_t permitted, keep, ambient;
 	int r;
 
-	/* As bubblewrap: real root keeps what it has, until an option of capabilities is given. */
-	if (plan->personality->keeps_root_caps && plan->outer_uid == 0 &&
-	    !plan->spec->cap_op_count && !own_userns && !plan->landlock.is_tier)
+	if (plan->leaves_caps)
 		return 0;
 	permitted = process_permitted_caps();
 	/* Without a user namespace we may have no power over sets that no_new_privs makes void. */
 	if (plan->landlock.is_tier && !(permitted >> CAP_SETPCAP & 1))
 		return set_caps(0, 0, 0) < 0 ? caps_error(errno, err) : 0;
 	keep = plan->keep_caps & permitted;
-	if (own_userns || !plan->personality->keeps_root_caps) {
+	ambient = plan->ambient_caps & permitted;
+	if (plan->trims_bounding) {
 		r = trim_bounding_set(keep);
 		if (r < 0)
 			return caps_error(-r, err);
 	}
-	if (!plan->personality->keeps_root_caps && !keep &&
-	    prctl(PR_SET_SECUREBITS, SECUREBITS_NO_ROOT, 0, 0, 0) < 0)
+	if (plan->locks_root && !keep && prctl(PR_SET_SECUREBITS, SECUREBITS_NO_ROOT, 0, 0, 0) < 0)
 		return caps_error(errno, err);
-	if (set_caps(keep, keep, plan->raises_caps ? keep : 0) < 0)
+	if (set_caps(keep, keep, ambient) < 0)
 		return caps_error(errno, err);
-	r = plan->raises_caps ? raise_ambient(keep) : 0;
+	r = raise_ambient(ambient);
 	return r < 0 ? caps_error(-r, err) : 0;
 }
 

@@ -119,10 +119,8 @@ static bool is_mapped(int proc_fd)
 static int enter_ids(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan *plan = enter->plan;
-	int r = open_host_proc(enter, err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	wait_for_option(&plan->spec->userns_block_fd);
 	if (plan->spec->userns_block_fd.fd >= 0 && !is_mapped(enter->mounts.host_proc_fd)) {
 		err->use = plan->spec->userns_block_fd.use;
@@ -145,14 +143,20 @@ static int enter_ids(struct enter *enter, struct cloche_error *err)
 	return r;
 }
 
-static int set_hostname(const struct plan *plan, struct cloche_error *err)
+static int set_names(const struct plan *plan, struct cloche_error *err)
 {
-	const struct spec_string *name = &plan->spec->hostname;
+	const struct spec_string *host = &plan->spec->hostname,
+				 *domain = &plan->spec->namespaces.domainname;
 
-	if (!name->text || sethostname(name->text, strlen(name->text)) == 0)
-		return 0;
-	err->use = name->use;
-	return error_set(err, ERROR_HOSTNAME, errno, name->text);
+	if (host->text && sethostname(host->text, strlen(host->text)) < 0) {
+		err->use = host->use;
+		return error_set(err, ERROR_HOSTNAME, errno, host->text);
+	}
+	if (domain->text && setdomainname(domain->text, strlen(domain->text)) < 0) {
+		err->use = domain->use;
+		return error_set(err, ERROR_DOMAINNAME, errno, domain->text);
+	}
+	return 0;
 }
 
 static int build_root(struct enter *enter, struct cloche_error *err)
@@ -197,18 +201,27 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	/* Who reads them to their end must not have to wait for us. */
 	fd_release(plan->spec->info_fd.fd);
 	fd_release(plan->spec->json_status_fd.fd);
+	err->stage = STAGE_IDS;
+	r = open_host_proc(enter, err);
+	if (r == 0 && plan->new_time)
+		r = time_enter(enter, err); /* the last of our namespaces */
+	if (r < 0)
+		return r;
+	if (enter->ready_fd >= 0)
+		(void)close(enter->ready_fd);
 	if (enter->go_fd >= 0)
 		wait_for_fd(enter->go_fd); /* the supervisor writes id maps, and reports our
 					      namespaces while we are sure to live */
-	err->stage = STAGE_IDS;
 	r = enter_ids(enter,
 		      err); /* before the first file is created: unmapped ids cannot own one */
+	if (r == 0 && plan->new_keyring)
+		r = keyring_renew(err); /* ours as well: nothing of the caller's stays inside */
 	if (r < 0)
 		return r;
 	err->stage = STAGE_NETWORK;
 	r = plan->brings_up_lo ? network_up(err) : 0;
 	if (r == 0)
-		r = set_hostname(plan, err);
+		r = set_names(plan, err);
 	if (r == 0 && !plan->landlock.is_tier) /* else landlock_lock() gives the paths */
 		r = build_root(enter, err);
 	if (r == 0)

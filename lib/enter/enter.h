@@ -57,6 +57,7 @@ struct enter {
 	int error_fd;  /* write end of the error pipe; closes on exec */
 	int status_fd; /* write end for COMMAND's status where the init process outlives it, -1 */
 	int go_fd;     /* read end: wait until it is closed before going on, -1 */
+	int ready_fd; /* write end: closed once our namespaces are complete, -1 */
 	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
 	struct sock_fprog *filters; /* seccomp programs in order */
 	size_t filter_count;
@@ -107,6 +108,15 @@ must_check int userns_enter_inner(const struct enter *enter, struct cloche_error
 
 /** userns_assert_disabled - fail if a user namespace can be created; tries in a child */
 must_check int userns_assert_disabled(struct cloche_error *err);
+
+/* ---- clocks and keys (time.c, keyring.c) ---- */
+
+/** time_enter - make a time namespace, set its clocks and join it; needs a child that shares no
+ * memory */
+must_check int time_enter(const struct enter *enter, struct cloche_error *err);
+
+/** keyring_renew - leave the caller's session keyring for a new, empty one */
+must_check int keyring_renew(struct cloche_error *err);
 
 /* ---- network (network.c) ---- */
 

@@ -2,23 +2,11 @@
  *
  * The plan in words. Runs in the program, instead of a start.
  */
-#include "spec/explain.h"
+#include "spec/explain-parts.h"
 
-#include <linux/capability.h>
-#include <linux/sched.h>
 #include <string.h>
-#include <sys/capability.h>
 
 #include "base/jsonw.h"
-
-static const struct {
-	uint64_t flag;
-	const char *name;
-} namespaces[] = {
-	{ CLONE_NEWUSER, "user" },     { CLONE_NEWNS, "mount" }, { CLONE_NEWPID, "pid" },
-	{ CLONE_NEWNET, "net" },       { CLONE_NEWIPC, "ipc" },	 { CLONE_NEWUTS, "uts" },
-	{ CLONE_NEWCGROUP, "cgroup" },
-};
 
 static const char *const op_names[] = {
 	[OP_BIND] = "bind",	    [OP_BIND_FD] = "bind",
@@ -84,69 +72,6 @@ void explain_put_json(const char *text, FILE *out)
 
 /* ---- for people ---- */
 
-static bool is_joined(const struct plan *plan, uint64_t namespace)
-{
-	return (namespace == CLONE_NEWUSER && plan->spec->userns_fd.fd >= 0) ||
-	       (namespace == CLONE_NEWPID && plan->spec->pidns_fd.fd >= 0);
-}
-
-static bool is_shared(const struct plan *plan, uint64_t namespace)
-{
-	return !(plan->clone_flags & namespace) && !is_joined(plan, namespace);
-}
-
-static const char *const writer_names[] = {
-	[MAPS_BY_CHILD] = "the child",
-	[MAPS_BY_SUPERVISOR] = "root",
-	[MAPS_BY_HELPERS] = "newuidmap and newgidmap",
-};
-
-static void text_ranges(const char *kind, const struct id_range *ranges, size_t count, FILE *out)
-{
-	for (size_t i = 0; i < count; i++)
-		fprintf(out, "  %s %u to %llu inside: %u to %llu outside\n", kind, ranges[i].inside,
-			(unsigned long long)ranges[i].inside + ranges[i].count - 1,
-			ranges[i].outside,
-			(unsigned long long)ranges[i].outside + ranges[i].count - 1);
-}
-
-static void text_maps(const struct plan *plan, FILE *out)
-{
-	fprintf(out, "ids: COMMAND is uid %u and gid %u; the maps, written by %s:\n",
-		plan->inner_uid, plan->inner_gid, writer_names[plan->ids.writer]);
-	text_ranges("uid", plan->ids.uid.ranges, plan->ids.uid.count, out);
-	text_ranges("gid", plan->ids.gid.ranges, plan->ids.gid.count, out);
-}
-
-static void text_namespaces(const struct plan *plan, const struct facts *facts, FILE *out)
-{
-	fputs("namespaces:", out);
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
-		if (plan->clone_flags & namespaces[i].flag)
-			fprintf(out, " %s", namespaces[i].name);
-	fputs("\nshared with the host:", out);
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
-		if (is_shared(plan, namespaces[i].flag))
-			fprintf(out, " %s", namespaces[i].name);
-	fputc('\n', out);
-	if (plan->spec->pidns_fd.fd >= 0)
-		fprintf(out, "joined: the pid namespace of fd %d\n", plan->spec->pidns_fd.fd);
-	if (plan->spec->userns_fd.fd >= 0)
-		fprintf(out, "joined: the user namespace of fd %d, whose maps tell the ids\n",
-			plan->spec->userns_fd.fd);
-	else if (plan->ids.writer == MAPS_BY_CHILD)
-		fprintf(out, "ids: uid %u inside is %u outside, gid %u inside is %u outside\n",
-			plan->inner_uid, facts->uid, plan->inner_gid, facts->gid);
-	else
-		text_maps(plan, out);
-	fprintf(out, "supplementary groups: %s\n", plan->ids.drops_groups ? "left" : "kept");
-	fprintf(out, "user namespaces inside: %s\n",
-		plan->max_userns >= 0 ? "forbidden" : "allowed");
-	if (plan->inner_userns)
-		fprintf(out, "COMMAND gets a user namespace%s of its own inside\n",
-			plan->inner_mountns ? " and a mount namespace" : "");
-}
-
 static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 {
 	const char *flags[6];
@@ -185,23 +110,6 @@ static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 	}
 }
 
-static void text_caps(const struct plan *plan, FILE *out)
-{
-	fputs("capabilities:", out);
-	if (!plan->keep_caps)
-		fputs(" none", out);
-	else if (plan->keep_caps == UINT64_MAX)
-		fputs(" all", out);
-	for (int cap = 0; plan->keep_caps != UINT64_MAX && cap <= CAP_LAST_CAP; cap++) {
-		char *name = plan->keep_caps >> cap & 1 ? cap_to_name(cap) : NULL;
-
-		if (name)
-			fprintf(out, " %s", name);
-		cap_free(name);
-	}
-	fputc('\n', out);
-}
-
 static bool is_inherited(const struct facts *facts, const char *variable)
 {
 	for (char *const *other = facts->environ; *other; other++)
@@ -213,7 +121,7 @@ static bool is_inherited(const struct facts *facts, const char *variable)
 void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 {
 	fprintf(out, "personality: %s\n", plan->personality->name);
-	text_namespaces(plan, facts, out);
+	explain_namespaces_text(plan, facts, out);
 	fprintf(out, "root directory: %s\n",
 		plan->in_place ? "the host's, with other flags" : "a new tmpfs");
 	fputs("mounts and files, in this order:\n", out);
@@ -225,7 +133,7 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 		explain_put_escaped(plan->environment[i], out);
 		fputc('\n', out);
 	}
-	text_caps(plan, out);
+	explain_caps_text(plan, out);
 	explain_limits_text(plan, out);
 	explain_landlock_text(plan, out);
 	fprintf(out, "descriptors from 3 on: %s\n",
@@ -238,55 +146,9 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 
 /* ---- for programs ---- */
 
-static void json_key(const char *key, FILE *out)
+void explain_json_key(const char *key, FILE *out)
 {
 	fprintf(out, ", \"%s\": ", key);
-}
-
-static void json_namespaces(const struct plan *plan, bool unshared, FILE *out)
-{
-	const char *separator = "";
-
-	fputc('[', out);
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		uint64_t flag = namespaces[i].flag;
-
-		if (unshared ? !(plan->clone_flags & flag) : !is_shared(plan, flag))
-			continue;
-		fprintf(out, "%s\"%s\"", separator, namespaces[i].name);
-		separator = ", ";
-	}
-	fputc(']', out);
-}
-
-static void json_ranges(const struct id_range *ranges, size_t count, FILE *out)
-{
-	fputc('[', out);
-	for (size_t i = 0; i < count; i++)
-		fprintf(out, "%s{\"inside\": %u, \"outside\": %u, \"count\": %u}", i ? ", " : "",
-			ranges[i].inside, ranges[i].outside, ranges[i].count);
-	fputc(']', out);
-}
-
-/* What COMMAND's ids are outside; where the maps are not ours, the caller's. */
-static void json_ids(const struct plan *plan, const struct facts *facts, FILE *out)
-{
-	const struct plan_map *uid = &plan->ids.uid, *gid = &plan->ids.gid;
-	uint32_t outer_uid = facts->uid, outer_gid = facts->gid;
-
-	(void)idmap_outside(uid->ranges, uid->count, plan->inner_uid, &outer_uid);
-	(void)idmap_outside(gid->ranges, gid->count, plan->inner_gid, &outer_gid);
-	fprintf(out,
-		", \"ids\": {\"uid\": {\"inside\": %u, \"outside\": %u}, \"gid\": {\"inside\": %u, "
-		"\"outside\": %u}}",
-		plan->inner_uid, outer_uid, plan->inner_gid, outer_gid);
-	json_key("uid-map", out);
-	json_ranges(uid->ranges, uid->count, out);
-	json_key("gid-map", out);
-	json_ranges(gid->ranges, gid->count, out);
-	json_key("maps-written-by", out);
-	explain_put_json(writer_names[plan->ids.writer], out);
-	fprintf(out, ", \"drops-groups\": %s", plan->ids.drops_groups ? "true" : "false");
 }
 
 static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
@@ -295,23 +157,23 @@ static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 	size_t count = mount_flags(plan, op, flags);
 
 	fprintf(out, "{\"type\": \"%s\"", op_names[op->type]);
-	json_key("dest", out);
+	explain_json_key("dest", out);
 	explain_put_json(op->dest, out);
 	if (op->source) {
-		json_key(op->type == OP_SYMLINK ? "target" : "source", out);
+		explain_json_key(op->type == OP_SYMLINK ? "target" : "source", out);
 		explain_put_json(op->source, out);
 	}
 	if (op->fd >= 0)
 		fprintf(out, ", \"fd\": %d", op->fd);
 	if (op->layer_count) {
-		json_key("layers", out);
+		explain_json_key("layers", out);
 		for (size_t i = 0; i < op->layer_count; i++) {
 			fputs(i ? ", " : "[", out);
 			explain_put_json(plan->spec->layers[op->layer_first + i].path, out);
 		}
 		fputc(']', out);
 	}
-	json_key("flags", out);
+	explain_json_key("flags", out);
 	fputc('[', out);
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "%s\"%s\"", i ? ", " : "", flags[i]);
@@ -323,8 +185,9 @@ static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 	if (op->type == OP_BIND && op->flags & BIND_TRY)
 		fputs(", \"optional\": true", out);
 	if (op->idmap_count) {
-		json_key("idmap", out);
-		json_ranges(&plan->spec->ids.idmap_ranges[op->idmap_first], op->idmap_count, out);
+		explain_json_key("idmap", out);
+		explain_json_ranges(&plan->spec->ids.idmap_ranges[op->idmap_first], op->idmap_count,
+				    out);
 	}
 	fprintf(out, ", \"option\": %d}", op->use);
 }
@@ -342,7 +205,7 @@ static void json_environment(const struct plan *plan, const struct facts *facts,
 		fputs(i ? ", {\"name\": " : "{\"name\": ", out);
 		explain_put_json(name, out);
 		free(name);
-		json_key("value", out);
+		explain_json_key("value", out);
 		explain_put_json(variable + length + (variable[length] == '='), out);
 		fprintf(out, ", \"inherited\": %s}",
 			is_inherited(facts, variable) ? "true" : "false");
@@ -359,16 +222,13 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 {
 	const char *separator = "";
 
-	fprintf(out, "{\"personality\": \"%s\"", plan->personality->name);
-	json_key("namespaces", out);
-	json_namespaces(plan, true, out);
-	json_key("shared", out);
-	json_namespaces(plan, false, out);
-	json_ids(plan, facts, out);
+	fprintf(out, "{\"personality\": \"%s\", ", plan->personality->name);
+	explain_namespaces_json(plan, out);
+	explain_ids_json(plan, facts, out);
 	fprintf(out, ", \"nested-user-namespaces\": %s", json_bool(plan->max_userns < 0));
 	fprintf(out, ", \"inner-user-namespace\": %s", json_bool(plan->inner_userns));
 	fprintf(out, ", \"in-place\": %s", json_bool(plan->in_place));
-	json_key("mounts", out);
+	explain_json_key("mounts", out);
 	fputc('[', out);
 	for (size_t i = 0; i < plan->op_count; i++) {
 		fputs(separator, out);
@@ -376,9 +236,9 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 		separator = ", ";
 	}
 	fputc(']', out);
-	json_key("environment", out);
+	explain_json_key("environment", out);
 	json_environment(plan, facts, out);
-	fprintf(out, ", \"capabilities\": \"%016llx\"", (unsigned long long)plan->keep_caps);
+	explain_caps_json(plan, out);
 	explain_limits_json(plan, out);
 	explain_landlock_json(plan, out);
 	fprintf(out, ", \"inherits-descriptors\": %s", json_bool(plan->personality->inherits_fds));
@@ -443,12 +303,12 @@ void explain_arguments(const struct plan *plan, FILE *out)
 {
 	const struct spec *spec = plan->spec;
 
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+	for (int type = 0; type < NS_COUNT; type++) {
 		char name[32];
 
-		if (namespaces[i].flag == CLONE_NEWNS || !(plan->clone_flags & namespaces[i].flag))
+		if (type == NS_MOUNT || !(plan->clone_flags & ns_infos[type].flag))
 			continue;
-		snprintf(name, sizeof(name), "unshare-%s", namespaces[i].name);
+		snprintf(name, sizeof(name), "unshare-%s", ns_infos[type].name);
 		put_option(name, NULL, NULL, out);
 	}
 	for (size_t i = 0; i < plan->op_count && plan->ops[i].use < 0; i++)

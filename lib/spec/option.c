@@ -96,6 +96,11 @@ static int parse_arg(const struct option_row *row, int index, struct option_use 
 		return num_parse(text, INT_MAX, number) < 0
 			       ? error_set(err, ERROR_INVALID_FD, 0, text)
 			       : 0;
+	case KIND_NS:
+		if (strchr(text, '/') || num_parse(text, INT_MAX, number) == 0)
+			return 0;
+		error_set_hint(err, HINT_NS_PATH);
+		return error_set(err, ERROR_INVALID_NS, 0, text);
 	case KIND_UID:
 		return num_parse(text, UINT32_MAX - 1, number) < 0
 			       ? error_set(err, ERROR_INVALID_UID, 0, text)
@@ -367,8 +372,7 @@ int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 	struct parser parser = {
 		.spec = spec, .perms = MODE_UNSET, .perms_use = -1, .size_use = -1
 	};
-	struct spec_fd *const fds[] = { &spec->userns_fd,	&spec->userns2_fd,
-					&spec->pidns_fd,	&spec->block_fd,
+	struct spec_fd *const fds[] = { &spec->userns2_fd,	&spec->block_fd,
 					&spec->userns_block_fd, &spec->info_fd,
 					&spec->json_status_fd,	&spec->seccomp_fd,
 					&spec->usage_fd };

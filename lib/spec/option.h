@@ -39,7 +39,9 @@ enum option_kind {
 	KIND_IDMAP, /* IN:OUT:COUNT, more with commas */
 	KIND_ENV,   /* name of an environment variable */
 	KIND_LABEL,
-	KIND_CHOICE /* one of the words in its meta, separated by | */
+	KIND_NS,     /* a descriptor, or a path with a slash */
+	KIND_OFFSET, /* of a clock: monotonic:SECONDS or boottime:SECONDS */
+	KIND_CHOICE  /* one of the words in its meta, separated by | */
 };
 
 #define OPTION_MAX_ARGS 3

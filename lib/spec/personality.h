@@ -26,6 +26,8 @@ struct personality {
 	bool isolates_caps; /* COMMAND with capabilities gets a user and mount namespace of its own
 			     */
 	bool keeps_root_caps; /* real root keeps its capabilities, and needs no user namespace */
+	bool renews_keyring;  /* COMMAND gets a session keyring of its own */
+	bool reports_userns;  /* the JSON status names the user namespace, too */
 	bool protects_proc;   /* /proc/sys and its like are read-only whoever we are */
 	bool refuses_magic_links; /* as sources of binds */
 	bool ends_together;  /* when COMMAND ends everything ends; signals are forwarded; our death

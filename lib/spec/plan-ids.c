@@ -92,7 +92,7 @@ static int check_conflicts(const struct plan *plan, struct cloche_error *err)
 
 	if (use < 0)
 		return 0;
-	if (spec->userns_fd.fd >= 0)
+	if (spec_joins(spec, NS_USER))
 		return plan_blame(err, use, ERROR_MAP_CONFLICT, "userns");
 	if (spec->userns_block_fd.fd >= 0)
 		return plan_blame(err, use, ERROR_MAP_CONFLICT, "userns-block-fd");
@@ -349,7 +349,7 @@ static int choose_groups(struct plan *plan, const struct mapping *gid, const str
 	if (ids->groups != GROUPS_DROP || has_more || has_caps(facts, 1ull << CAP_SETGID))
 		return 0;
 	/* In a user namespace that is not mapped by us, the kernel will tell. */
-	if (!is_mapped && (plan->spec->userns_fd.fd >= 0 || plan->spec->userns_block_fd.fd >= 0))
+	if (!is_mapped && (spec_joins(plan->spec, NS_USER) || plan->spec->userns_block_fd.fd >= 0))
 		return 0;
 	error_set_hint(err, HINT_DROP_GROUPS);
 	return plan_blame(err, ids->groups_use, ERROR_DROP_GROUPS, NULL);
@@ -375,7 +375,7 @@ static int plan_new_maps(struct plan *plan, const struct facts *facts, struct cl
 int plan_ids(struct plan *plan, const struct facts *facts, struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
-	bool has_userns = plan_unshares(plan, CLONE_NEWUSER) || spec->userns_fd.fd >= 0;
+	bool has_userns = plan_unshares(plan, CLONE_NEWUSER) || spec_joins(spec, NS_USER);
 	int r;
 
 	plan->outer_uid = facts->uid;
@@ -386,7 +386,7 @@ int plan_ids(struct plan *plan, const struct facts *facts, struct cloche_error *
 		return plan_blame(err, spec->uid.use, ERROR_ID_NEEDS_USERNS, "uid");
 	if (!has_userns && plan->inner_gid != facts->gid)
 		return plan_blame(err, spec->gid.use, ERROR_ID_NEEDS_USERNS, "gid");
-	plan->sets_ids = spec->userns_fd.fd >= 0 && (spec->uid.is_set || spec->gid.is_set);
+	plan->sets_ids = spec_joins(spec, NS_USER) && (spec->uid.is_set || spec->gid.is_set);
 	r = check_conflicts(plan, err);
 	if (r == 0)
 		r = plan_new_maps(plan, facts, err);
@@ -478,7 +478,7 @@ int plan_idmaps(struct plan *plan, const struct facts *facts, struct cloche_erro
 
 		if (!op->idmap_count)
 			continue;
-		if (spec->userns_fd.fd >= 0)
+		if (spec_joins(spec, NS_USER))
 			return plan_blame(err, use, ERROR_MAP_CONFLICT, "userns");
 		if (spec->userns_block_fd.fd >= 0)
 			return plan_blame(err, use, ERROR_MAP_CONFLICT, "userns-block-fd");

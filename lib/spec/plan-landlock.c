@@ -46,7 +46,7 @@ int landlock_plan_tier(struct plan *plan, const struct facts *facts, struct cloc
 {
 	const struct spec *spec = plan->spec;
 	struct plan_landlock *landlock = &plan->landlock;
-	const struct spec_fd *const joined[] = { &spec->userns_fd, &spec->pidns_fd };
+	const struct spec_namespaces *namespaces = &spec->namespaces;
 
 	landlock->wanted = plan->clone_flags;
 	if (spec->landlock.isolation == ISOLATION_TRY)
@@ -56,11 +56,18 @@ int landlock_plan_tier(struct plan *plan, const struct facts *facts, struct cloc
 		return 0;
 	if (facts->landlock_abi < 1)
 		return blame(err, spec->landlock.isolation_use, ERROR_NO_LANDLOCK, NULL, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(joined); i++)
-		if (joined[i]->fd >= 0)
-			return blame(err, joined[i]->use, ERROR_TIER_NAMESPACE, NULL, NULL);
-	if (spec->cap_op_count && plan->spec->cap_ops[0].type == CAP_ADD)
-		return blame(err, spec->landlock.isolation_use, ERROR_TIER_CAPS, NULL, NULL);
+	for (int type = 0; type < NS_COUNT; type++)
+		if (spec_joins(spec, type))
+			return blame(err, namespaces->join[type].use, ERROR_TIER_NAMESPACE, NULL,
+				     NULL);
+	if (plan->new_time)
+		return blame(err, namespaces->unshare_time_use, ERROR_TIER_NAMESPACE, NULL, NULL);
+	if (namespaces->pin.text)
+		return blame(err, namespaces->pin.use, ERROR_TIER_NAMESPACE, NULL, NULL);
+	for (size_t i = 0; i < spec->cap_op_count; i++)
+		if (spec->cap_ops[i].type != CAP_DROP)
+			return blame(err, spec->landlock.isolation_use, ERROR_TIER_CAPS, NULL,
+				     NULL);
 	plan->clone_flags = 0;
 	plan->brings_up_lo = plan->own_proc = false;
 	return 0;
@@ -80,7 +87,10 @@ static int plan_scopes(struct plan *plan, const struct facts *facts, struct cloc
 		return 0;
 	error_set_hint(err, HINT_ISOLATION_TRY);
 	if (!(plan->clone_flags & CLONE_NEWNET))
-		return blame(err, spec->share_net_use, ERROR_NO_SCOPES, "abstract sockets", NULL);
+		return blame(err,
+			     spec_joins(spec, NS_NET) ? spec->namespaces.join[NS_NET].use
+						      : spec->share_net_use,
+			     ERROR_NO_SCOPES, "abstract sockets", NULL);
 	if (!plan->own_proc)
 		return blame(err, spec->share_pid_use, ERROR_NO_SCOPES, "processes", NULL);
 	err->hint = HINT_NONE;

@@ -21,7 +21,7 @@ static int blame(struct cloche_error *err, int use, enum error_code code, const 
 static bool can_raise(const struct plan *plan, const struct facts *facts)
 {
 	return facts->permitted >> CAP_SYS_RESOURCE & 1 && !(plan->clone_flags & CLONE_NEWUSER) &&
-	       plan->spec->userns_fd.fd < 0;
+	       !spec_joins(plan->spec, NS_USER);
 }
 
 static int check_rlimit(const struct plan *plan, const struct facts *facts,

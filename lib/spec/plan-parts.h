@@ -25,3 +25,16 @@ must_check int plan_idmaps(struct plan *plan, const struct facts *facts, struct 
 
 /** plan_free_ids - release what plan_ids() made */
 void plan_free_ids(struct plan *plan);
+
+/** plan_namespaces_asked - conflicts between the options that join, make and share namespaces;
+ * first of all */
+must_check int plan_namespaces_asked(struct plan *plan, struct cloche_error *err);
+
+/** plan_time - the time namespace and its clocks */
+must_check int plan_time(struct plan *plan, struct cloche_error *err);
+
+/** plan_names - names in a new uts namespace, and what is kept as files; needs plan->clone_flags */
+must_check int plan_names(struct plan *plan, struct cloche_error *err);
+
+/** plan_caps - the capabilities of COMMAND, by set, and its keyring; needs plan->clone_flags */
+void plan_caps(struct plan *plan, const struct facts *facts);

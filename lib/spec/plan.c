@@ -5,7 +5,6 @@
  */
 #include "spec/plan.h"
 
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -35,16 +34,7 @@ static int plan_user_namespace(struct plan *plan, const struct facts *facts,
 {
 	const struct spec *spec = plan->spec;
 
-	if (spec->userns_fd.fd >= 0) {
-		if (spec->unshare_user_use >= 0)
-			return plan_blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
-					  "unshare-user");
-		if (spec->unshare_try & CLONE_NEWUSER)
-			return plan_blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
-					  "unshare-user-try");
-		if (spec->share & CLONE_NEWUSER)
-			return plan_blame(err, spec->userns_fd.use, ERROR_USERNS_CONFLICT,
-					  "share-user");
+	if (spec_joins(spec, NS_USER)) {
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	} else if (spec->share & CLONE_NEWUSER) {
 		if (!facts->is_root)
@@ -56,7 +46,7 @@ static int plan_user_namespace(struct plan *plan, const struct facts *facts,
 		   facts->userns_limit_is_0) {
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	}
-	if (spec->userns2_fd.fd >= 0 && spec->userns_fd.fd < 0)
+	if (spec->userns2_fd.fd >= 0 && !spec_joins(spec, NS_USER))
 		return plan_blame(err, spec->userns2_fd.use, ERROR_USERNS2_ALONE, NULL);
 	return 0;
 }
@@ -64,11 +54,17 @@ static int plan_user_namespace(struct plan *plan, const struct facts *facts,
 static int plan_namespaces(struct plan *plan, const struct facts *facts, struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
-	uint64_t by_default = plan->personality->unshare;
+	uint64_t asked = spec->unshare | spec->unshare_try;
+	int r = plan_namespaces_asked(plan, err);
 
-	if (spec->pidns_fd.fd >= 0)
-		by_default &= ~(uint64_t)CLONE_NEWPID;
-	plan->clone_flags = (by_default | spec->unshare | spec->unshare_try) & ~spec->share;
+	if (r < 0)
+		return r;
+	/* What is joined is not made; but a pid namespace can be made below the joined one. */
+	plan->clone_flags = plan->personality->unshare & ~plan->joined;
+	plan->clone_flags |= asked & ~(plan->joined & ~(uint64_t)CLONE_NEWPID);
+	/* clone(2) takes that flag for a part of the signal, and the clocks are set before: time.c
+	 */
+	plan->clone_flags &= ~(spec->share | CLONE_NEWTIME);
 	if (!facts->has_cgroup_ns) {
 		if (spec->unshare & CLONE_NEWCGROUP)
 			return error_set(err, ERROR_NO_NAMESPACE, 0, "cgroup");
@@ -76,28 +72,9 @@ static int plan_namespaces(struct plan *plan, const struct facts *facts, struct 
 	}
 	plan->clone_flags |= CLONE_NEWNS;
 	plan->brings_up_lo = plan_unshares(plan, CLONE_NEWNET);
-	plan->own_proc = plan_unshares(plan, CLONE_NEWPID) || spec->pidns_fd.fd >= 0;
-	return plan_user_namespace(plan, facts, err);
-}
-
-static int plan_caps(struct plan *plan, const struct facts *facts)
-{
-	const struct spec *spec = plan->spec;
-	bool keeps = plan->personality->keeps_root_caps && facts->uid == 0 &&
-		     !plan->landlock.is_tier; /* which capabilities would undo */
-
-	if (keeps)
-		plan->keep_caps = facts->permitted;
-	for (size_t i = 0; i < spec->cap_op_count; i++) {
-		if (spec->cap_ops[i].type == CAP_ADD)
-			plan->keep_caps |= spec->cap_ops[i].mask;
-		else
-			plan->keep_caps &= ~spec->cap_ops[i].mask;
-	}
-	if (keeps && !plan_unshares(plan, CLONE_NEWUSER)) /* there are no others to be had */
-		plan->keep_caps &= facts->permitted;
-	plan->raises_caps = spec->cap_op_count;
-	return 0;
+	plan->own_proc = plan_unshares(plan, CLONE_NEWPID) || plan->joined & CLONE_NEWPID;
+	r = plan_time(plan, err);
+	return r < 0 ? r : plan_user_namespace(plan, facts, err);
 }
 
 /*
@@ -123,9 +100,10 @@ static int plan_nested_userns(struct plan *plan, const struct facts *facts,
 		return 0;
 	if (spec->userns_limit != USERNS_DENY && !own) {
 		error_set_hint(err, HINT_ALLOW_USERNS);
-		return plan_blame(
-			err, spec->userns_fd.fd >= 0 ? spec->userns_fd.use : spec->share_user_use,
-			ERROR_DENY_NEEDS_OWN, NULL);
+		return plan_blame(err,
+				  spec_joins(spec, NS_USER) ? spec->namespaces.join[NS_USER].use
+							    : spec->share_user_use,
+				  ERROR_DENY_NEEDS_OWN, NULL);
 	}
 	if (!own || !plan_asked_for_userns(plan))
 		return plan_blame(err, spec->userns_limit_use, ERROR_DISABLE_USERNS_NEEDS, NULL);
@@ -182,8 +160,6 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 		return plan_blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_NEEDS, NULL);
 	if (as_pid_1 && spec->lock_file_count)
 		return plan_blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_LOCK, NULL);
-	if (spec->hostname.text && !plan_unshares(plan, CLONE_NEWUTS))
-		return plan_blame(err, spec->hostname.use, ERROR_HOSTNAME_NEEDS, NULL);
 	if ((spec->exec_label.text || spec->file_label.text) && !facts->has_selinux)
 		return plan_blame(
 			err, spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
@@ -213,14 +189,16 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 		r = landlock_plan_tier(plan, facts, err); /* perhaps there will be none of them */
 	if (r == 0)
 		r = plan_ids(plan, facts, err);
-	if (r == 0)
-		r = plan_caps(plan, facts);
-	if (r == 0)
-		r = plan_nested_userns(plan, facts, err);
+	if (r < 0)
+		return r;
+	plan_caps(plan, facts);
+	r = plan_nested_userns(plan, facts, err);
 	if (r == 0)
 		r = plan_supervision(plan, facts, err);
 	if (r == 0)
 		r = plan_limits_make(plan, facts, err);
+	if (r == 0)
+		r = plan_names(plan, err);
 	if (r == 0)
 		r = plan_mounts(plan, facts, err);
 	if (r == 0)

@@ -60,6 +60,8 @@ struct plan {
 
 	/* Namespaces and ids */
 	uint64_t clone_flags; /* CLONE_NEW* of the child, CLONE_NEWNS always */
+	uint64_t joined;      /* CLONE_NEW* of namespaces that exist and are joined */
+	bool new_time;	      /* a time namespace, made by the child */
 	bool writes_id_maps;  /* one id each, written by the child */
 	uid_t outer_uid, inner_uid;
 	gid_t outer_gid, inner_gid;
@@ -88,10 +90,14 @@ struct plan {
 	/* What COMMAND gets */
 	char **environment; /* without PWD, which is known only inside */
 	size_t environment_count;
-	size_t pwd_place;   /* how many variables come before PWD */
-	const char *home;   /* $HOME of that environment, NULL where there is none */
-	uint64_t keep_caps; /* capabilities that COMMAND keeps */
-	bool raises_caps;   /* ... whatever its user id: inheritable and ambient, too */
+	size_t pwd_place;      /* how many variables come before PWD */
+	const char *home;      /* $HOME of that environment, NULL where there is none */
+	uint64_t keep_caps;    /* capabilities that COMMAND keeps: permitted, effective, bounding */
+	uint64_t ambient_caps; /* ... whatever its user id: inheritable and ambient, too */
+	bool leaves_caps;      /* ... or rather: nothing at all is done about capabilities */
+	bool trims_bounding;   /* the bounding set is cut down to what is kept, else left alone */
+	bool locks_root;       /* securebits: uid 0 is nobody special, where nothing is kept */
+	bool new_keyring;      /* a session keyring of its own */
 	struct plan_landlock landlock;
 	bool new_session;
 	const char *argv0; /* NULL: the command's own name */

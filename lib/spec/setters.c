@@ -134,9 +134,12 @@ int set_unshare(struct parser *parser, int use, long param, struct cloche_error 
 {
 	(void)err;
 	parser->spec->unshare |= (uint64_t)param;
+	parser->spec->namespaces.unshare_named |= (uint64_t)param;
 	parser->spec->share &= ~(uint64_t)param;
 	if (param == CLONE_NEWUSER)
 		parser->spec->unshare_user_use = use;
+	if (param == CLONE_NEWTIME)
+		parser->spec->namespaces.unshare_time_use = use;
 	return 0;
 }
 
@@ -154,6 +157,7 @@ int set_share(struct parser *parser, int use, long param, struct cloche_error *e
 	(void)err;
 	parser->spec->share |= (uint64_t)param;
 	parser->spec->unshare &= ~(uint64_t)param;
+	parser->spec->namespaces.unshare_named &= ~(uint64_t)param;
 	parser->spec->unshare_try &= ~(uint64_t)param;
 	if (param == CLONE_NEWUSER)
 		parser->spec->share_user_use = use;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "spec/idmap.h"
 #include "spec/limits.h"
+#include "spec/namespaces.h"
 #include "spec/option.h"
 #include "spec/personality.h"
 
@@ -90,6 +91,7 @@ struct env_op {
 
 enum cap_op_type {
 	CAP_ADD,
+	CAP_AMBIENT,
 	CAP_DROP
 };
 
@@ -106,6 +108,7 @@ enum spec_flag {
 	FLAG_CREATE_DEST,
 	FLAG_NOT_A_BOUNDARY,
 	FLAG_NEW_SESSION,
+	FLAG_NEW_KEYRING,
 	FLAG_DIE_WITH_PARENT,
 	FLAG_AS_PID_1,
 	FLAG_COUNT
@@ -186,6 +189,37 @@ struct spec_ids {
 	size_t idmap_range_count;
 };
 
+/* A namespace that exists already, by descriptor or by path. Zeroed: not given. */
+struct spec_ns {
+	bool is_set;
+	int use;
+	const char *path; /* NULL: by descriptor */
+	int fd;
+	bool is_open; /* the descriptor, when the option was read */
+};
+
+/* What is added to a clock inside. Zeroed: not given. */
+struct spec_offset {
+	bool is_set;
+	int use;
+	int64_t nanoseconds;
+};
+
+enum offset_clock {
+	OFFSET_MONOTONIC,
+	OFFSET_BOOTTIME,
+	OFFSET_COUNT
+};
+
+struct spec_namespaces {
+	struct spec_ns join[NS_COUNT];
+	uint64_t unshare_named; /* of those to unshare: asked for one by one */
+	int unshare_time_use;	/* valid where CLONE_NEWTIME is among them */
+	struct spec_offset offset[OFFSET_COUNT];
+	struct spec_string domainname;
+	struct spec_string pin; /* directory */
+};
+
 struct path_layer {
 	const char *path; /* host path of an overlay layer */
 	int use;
@@ -229,7 +263,8 @@ struct spec {
 	uint64_t share;	      /* CLONE_NEW* to keep */
 	int unshare_user_use; /* the option that asked for a user namespace by name, -1: none */
 	int share_user_use, share_net_use, share_pid_use;
-	struct spec_fd userns_fd, userns2_fd, pidns_fd;
+	struct spec_fd userns2_fd;
+	struct spec_namespaces namespaces;
 	enum userns_limit userns_limit;
 	int userns_limit_use;
 	struct spec_id uid, gid;
@@ -281,6 +316,12 @@ struct spec {
 
 /** spec_free - release what the spec owns; fine on a zeroed one */
 void spec_free(struct spec *spec);
+
+/** spec_joins - is an existing namespace of this type to be joined? */
+static inline bool spec_joins(const struct spec *spec, enum ns_type type)
+{
+	return spec->namespaces.join[type].is_set;
+}
 
 /** spec_flag - was @flag given? */
 static inline bool spec_flag(const struct spec *spec, enum spec_flag flag)

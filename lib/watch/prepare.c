@@ -159,7 +159,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	const struct spec *spec = enter->plan->spec;
 	int r;
 
-	enter->error_fd = enter->status_fd = enter->go_fd = enter->supervisor_pidfd = -EBADF;
+	enter->error_fd = enter->status_fd = enter->go_fd = enter->ready_fd =
+		enter->supervisor_pidfd = -EBADF;
 	enter->umask = umask(0);
 	(void)umask(enter->umask);
 	r = prepare_mounts(&enter->mounts, enter->plan, err);

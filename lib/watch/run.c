@@ -31,6 +31,8 @@
 #include "watch/idmap.h"
 #include "watch/ids.h"
 #include "watch/init.h"
+#include "watch/join.h"
+#include "watch/pin.h"
 #include "watch/prepare.h"
 #include "watch/status.h"
 #include "watch/usage.h"
@@ -45,10 +47,13 @@ struct run {
 	int error_fd;	  /* read ends */
 	int status_fd;	  /* -1 where the child's own exit status tells */
 	int go_fd;	  /* write end, -1: nobody waits */
+	int ready_fd;	  /* read end: at its end the child has all its namespaces, -1 */
 	int signal_fd;	  /* -1 where signals act on the supervisor itself */
 	int parent_pidfd; /* -1 without --die-with-parent */
-	bool executed;	  /* COMMAND runs */
-	bool trimmed;	  /* our memory is given back */
+	struct joins joins;
+	struct pin pin;
+	bool executed; /* COMMAND runs */
+	bool trimmed;  /* our memory is given back */
 	bool ended;
 	int status;
 	int pending;	 /* signal that came before COMMAND ran, 0 */
@@ -109,35 +114,6 @@ static int watch_signals(struct run *run, struct cloche_error *err)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
-}
-
-/* setns(2); a number that was never open must not be told as a namespace of the wrong kind. */
-static int join(const struct spec_fd *namespace, int type)
-{
-	if (!namespace->is_open)
-		return -EBADF;
-	return setns(namespace->fd, type) < 0 ? -errno : 0;
-}
-
-static int join_namespaces(const struct plan *plan, struct cloche_error *err)
-{
-	const struct spec_fd *user = &plan->spec->userns_fd, *pid = &plan->spec->pidns_fd;
-	int r = 0;
-
-	/* The user namespace first: it gives the capability that the other one needs. */
-	if (user->fd >= 0)
-		r = join(user, CLONE_NEWUSER);
-	if (r < 0) {
-		err->use = user->use;
-		return r == -EINVAL ? error_set(err, ERROR_JOIN_USERNS_FOREIGN, 0, NULL)
-				    : error_set(err, ERROR_JOIN_USERNS, -r, NULL);
-	}
-	if (pid->fd >= 0)
-		r = join(pid, CLONE_NEWPID);
-	if (r == 0)
-		return 0;
-	err->use = pid->use;
-	return error_set(err, ERROR_JOIN_PIDNS, -r, NULL);
 }
 
 static int clone_error(const struct plan *plan, int errnum, struct cloche_error *err)
@@ -255,8 +231,21 @@ static bool can_share_memory(const struct run *run)
 		return false;
 #endif
 	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data &&
-	       run->go_fd < 0 && spec->block_fd.fd < 0 && !run->plan->die_with_parent &&
+	       run->go_fd < 0 && !run->plan->new_time && spec->block_fd.fd < 0 &&
+	       !run->plan->die_with_parent &&
 	       run->cgroup.box_fd < 0; /* clone(2) cannot start a process in a group */
+}
+
+/* Waits until the child has all its namespaces, or has failed: it waits for nobody before that. */
+static void wait_for_namespaces(struct run *run, struct enter *enter)
+{
+	char byte;
+
+	if (run->ready_fd < 0)
+		return;
+	close_pointer(&enter->ready_fd);
+	while (read(run->ready_fd, &byte, 1) < 0 && errno == EINTR)
+		;
 }
 
 /* Makes the child. */
@@ -266,7 +255,7 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 	pid_t pid = -ENOMEM;
 	int r;
 
-	if (run->plan->spec->pidns_fd.fd >= 0 && run->plan->clone_flags & CLONE_NEWPID)
+	if (run->plan->joined & run->plan->clone_flags & CLONE_NEWPID)
 		pid = clone_in_joined(&start);
 	else if (can_share_memory(run))
 		pid = process_clone_on_stack(child_entry, enter,
@@ -280,10 +269,13 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (run->go_fd < 0)
 		return 0;
+	wait_for_namespaces(run, enter);
 	/* Before the report: who joins the child by it finds the maps written. */
 	r = ids_map_child(run->plan, enter->facts, pid, err);
 	if (r == 0)
 		r = status_started(run->plan, pid, err);
+	if (r == 0)
+		r = pin_hold(run->plan, &run->pin, pid, err);
 	if (r == 0)
 		ignore(write(run->go_fd, "", 1)); /* if the child is dead we shall learn it below */
 	return r;
@@ -299,18 +291,20 @@ static void kill_child(const struct run *run)
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[] = { run->pidfd,
-		       run->error_fd,
-		       run->status_fd,
-		       run->signal_fd,
-		       run->parent_pidfd,
-		       run->plan->spec->json_status_fd.fd,
-		       run->plan->spec->usage_fd.fd,
-		       run->cgroup.parent_fd,
-		       run->cgroup.group_fd,
-		       run->cgroup.outside_fd };
-	int r = fd_close_except(keep, ARRAY_SIZE(keep));
+	int keep[10 + PIN_FD_COUNT] = { run->pidfd,
+					run->error_fd,
+					run->status_fd,
+					run->signal_fd,
+					run->parent_pidfd,
+					run->plan->spec->json_status_fd.fd,
+					run->plan->spec->usage_fd.fd,
+					run->cgroup.parent_fd,
+					run->cgroup.group_fd,
+					run->cgroup.outside_fd };
+	int r;
 
+	memcpy(keep + 10, run->pin.fds, sizeof(run->pin.fds));
+	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
 
@@ -330,7 +324,7 @@ static int read_error(struct run *run, struct cloche_error *err)
 		return record.errnum > 0 ? -record.errnum : -EINVAL;
 	}
 	run->executed = !run->interrupted; /* our own kill ends the pipe as well */
-	return 0;
+	return run->executed ? pin_make(run->plan, &run->pin, err) : 0;
 }
 
 static void read_status(struct run *run)
@@ -505,13 +499,15 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 {
 	const struct spec *spec = run->plan->spec;
 	bool child_waits = spec->info_fd.fd >= 0 || spec->json_status_fd.fd >= 0 ||
-			   run->plan->ids.writer != MAPS_BY_CHILD;
+			   spec->namespaces.pin.text || run->plan->ids.writer != MAPS_BY_CHILD;
 	int r = open_pipe(&run->error_fd, &enter->error_fd, err);
 
 	if (r == 0 && run->plan->has_init && !run->plan->ends_together)
 		r = open_pipe(&run->status_fd, &enter->status_fd, err);
 	if (r == 0 && child_waits)
 		r = open_pipe(&enter->go_fd, &run->go_fd, err);
+	if (r == 0 && child_waits && run->plan->new_time)
+		r = open_pipe(&run->ready_fd, &enter->ready_fd, err);
 	if (r < 0)
 		return r;
 	enter->supervisor_pidfd = pidfd_open(getpid(), 0);
@@ -521,7 +517,7 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 	if (r == 0)
 		r = watch_signals(run, err);
 	if (r == 0)
-		r = join_namespaces(run->plan, err);
+		r = join_enter(run->plan, &run->joins, err);
 	if (r == 0)
 		r = ids_prepare(run->plan, err);
 	if (r < 0)
@@ -583,6 +579,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		.error_fd = -EBADF,
 		.status_fd = -EBADF,
 		.go_fd = -EBADF,
+		.ready_fd = -EBADF,
 		.signal_fd = -EBADF,
 		.parent_pidfd = -EBADF,
 		.cgroup = CGROUP_INIT,
@@ -591,7 +588,11 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	int r;
 
 	err->stage = STAGE_START;
-	r = prepare_enter(&enter, err);
+	r = join_prepare(plan, facts, &run.joins, err);
+	if (r == 0)
+		r = pin_prepare(plan, &run.pin, err);
+	if (r == 0)
+		r = prepare_enter(&enter, err);
 	if (plan->spec->usage_fd.fd >= 0)
 		usage_start(&run.usage);
 	if (r == 0)

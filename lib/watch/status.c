@@ -12,13 +12,14 @@
 #include "base/jsonw.h"
 #include "spec/report.h"
 
-/* In alphabetical order, as bubblewrap prints them. */
+/* In alphabetical order, as bubblewrap prints them; it has none for user and time. */
 static const struct {
 	uint64_t flag;
 	const char *file;
 } namespaces[] = {
 	{ CLONE_NEWCGROUP, "cgroup" }, { CLONE_NEWIPC, "ipc" }, { CLONE_NEWNS, "mnt" },
-	{ CLONE_NEWNET, "net" },       { CLONE_NEWPID, "pid" }, { CLONE_NEWUTS, "uts" },
+	{ CLONE_NEWNET, "net" },       { CLONE_NEWPID, "pid" }, { CLONE_NEWTIME, "time" },
+	{ CLONE_NEWUSER, "user" },     { CLONE_NEWUTS, "uts" },
 };
 
 struct layout {
@@ -57,6 +58,7 @@ static void format_started(uint64_t unshared, pid_t pid, const struct layout *la
 static int write_started(const struct plan *plan, const struct spec_fd *to, pid_t pid,
 			 const struct layout *layout, struct cloche_error *err)
 {
+	uint64_t unshared = plan->clone_flags | (plan->new_time ? CLONE_NEWTIME : 0);
 	char text[512], number[12];
 	struct str_buf out = { .data = text, .size = sizeof(text) },
 		       name = { .data = number, .size = sizeof(number) };
@@ -64,7 +66,9 @@ static int write_started(const struct plan *plan, const struct spec_fd *to, pid_
 
 	if (to->fd < 0)
 		return 0;
-	format_started(plan->clone_flags, pid, layout, &out);
+	if (!plan->personality->reports_userns)
+		unshared &= ~(uint64_t)CLONE_NEWUSER;
+	format_started(unshared, pid, layout, &out);
 	r = fd_write_all(to->fd, text, out.length);
 	if (r == 0)
 		return 0;

@@ -142,6 +142,22 @@ def mount_at(mounts, point):
     return found[-1]
 
 
+@pytest.fixture
+def holder(popen):
+    """holder(argv...): starts what holds namespaces and returns its pid; that of the child where unshare --fork makes one."""
+    def holder(*argv):
+        process = popen([*argv, "sh", "-c", "echo $$; exec sleep 1000"])
+        inside = int(process.stdout.readline())
+        return inside if "--fork" in argv and "--pid" not in argv else process.pid
+
+    return holder
+
+
+def allow(personality):
+    """Under our own name nested user namespaces are forbidden by a limit of our namespace, which --userns replaces."""
+    return ["--allow-userns"] if personality.name == "cloche" else []
+
+
 def own_namespaces(pid="self"):
     return {name: os.readlink(f"/proc/{pid}/ns/{name}") for name in NAMESPACES}
 

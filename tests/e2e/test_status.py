@@ -10,7 +10,8 @@ import subprocess
 import pytest
 
 from conftest import pid_namespace, pids_in_pid_namespace, wait_until
-from e2elib import HOST, assert_fails, memfd, own_namespaces, pipe, setup_status, status_of  # noqa: F401
+from e2elib import (HOST, NAMESPACES, assert_fails, memfd, own_namespaces, pipe, setup_status,  # noqa: F401
+                    status_of)
 
 OWN_PIDS = [*HOST, "--unshare-pid"]
 
@@ -96,14 +97,20 @@ def report(run, pipe):
     return report
 
 
-INFO = ('{{\n    "child-pid": {},\n    "cgroup-namespace": {},\n    "ipc-namespace": {},\n    "mnt-namespace": {},\n'
-        '    "net-namespace": {},\n    "pid-namespace": {},\n    "uts-namespace": {}\n}}\n')
-STATUS = ('{{ "child-pid": {}, "cgroup-namespace": {}, "ipc-namespace": {}, "mnt-namespace": {}, "net-namespace": {}, '
-          '"pid-namespace": {}, "uts-namespace": {} }}\n')
+def members(personality, pid):
+    """The members of the object; the user namespace is not among bubblewrap's."""
+    names = [name for name in NAMESPACES if name != "user" or personality.name == "cloche"]
+    found = own_namespaces(pid)
+    numbers = [f'"{name}-namespace": {re.search(r"[0-9]+", found[name])[0]}' for name in names]
+    return [f'"child-pid": {pid}', *numbers]
 
 
-def numbers_of(namespaces):
-    return [re.search(r"\d+", namespaces[name])[0] for name in ("cgroup", "ipc", "mnt", "net", "pid", "uts")]
+def info(personality, pid):
+    return "{\n    " + ",\n    ".join(members(personality, pid)) + "\n}\n"
+
+
+def status(personality, pid):
+    return "{ " + ", ".join(members(personality, pid)) + " }\n"
 
 
 @pytest.mark.vm
@@ -115,7 +122,7 @@ def test_info_fd_bytes(personality, popen, pipe):
     os.close(write)
     text = os.read(read, 4096).decode()
     child = json.loads(text)["child-pid"]
-    assert text == INFO.format(child, *numbers_of(own_namespaces(child)))
+    assert text == info(personality, child)
     assert status_of(open(f"/proc/{child}/status").read())["NSpid"].split()[-1] == "1"
     if personality.name == "cloche":  # as bwrap real root's COMMAND keeps capabilities, in a mount namespace further in
         assert process.stdout.readline() == own_namespaces(child)["mnt"] + "\n"
@@ -130,7 +137,7 @@ def test_json_status_fd_bytes(personality, popen, pipe):
     os.close(write)
     text = os.read(read, 4096).decode()
     child = json.loads(text)["child-pid"]
-    assert text == STATUS.format(child, *numbers_of(own_namespaces(child)))
+    assert text == status(personality, child)
     process.communicate("go\n", timeout=60)
     assert read_to_end(read) == '{ "exit-code": 7 }\n'
 
@@ -141,6 +148,19 @@ def test_info_fd_names_only_what_is_new(bwrap, report):
     _, text = report([bwrap, *HOST, "--unshare-net", "true"], "--json-status-fd")
     assert re.fullmatch(r'\{ "child-pid": \d+, "mnt-namespace": \d+, "net-namespace": \d+ \}\n\{ "exit-code": 0 \}\n',
                         text)
+
+
+@pytest.mark.vm
+def test_info_fd_names_the_time_namespace(personality, popen, pipe):
+    """The child makes it by itself, and the report waits for that."""
+    read, write = pipe()
+    process = popen([personality, *HOST, "--unshare-time", "--time-offset", "boottime:1", "--info-fd", str(write), "sh",
+                     "-c", "readlink /proc/self/ns/time; read x"], pass_fds=[write], stdin=-1)
+    os.close(write)
+    inside = process.stdout.readline().strip()
+    assert inside not in ("", os.readlink("/proc/self/ns/time"))
+    assert f"time:[{json.loads(os.read(read, 4096))['time-namespace']}]" == inside
+    process.communicate("go\n", timeout=60)
 
 
 def test_json_status_fd_of_a_signal(personality, report):

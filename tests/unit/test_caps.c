@@ -51,11 +51,16 @@ static void check_sets(uint64_t caps)
 
 static struct plan plan_of(struct spec *spec, uint64_t keep_caps, uint64_t clone_flags)
 {
+	bool bwrap = spec->personality->keeps_root_caps;
+
 	return (struct plan){
 		.spec = spec,
 		.personality = spec->personality,
 		.keep_caps = keep_caps,
-		.raises_caps = true,
+		.ambient_caps = keep_caps,
+		.trims_bounding = clone_flags & CLONE_NEWUSER || !bwrap,
+		.locks_root = !bwrap,
+		.leaves_caps = bwrap && !(clone_flags & CLONE_NEWUSER) && getuid() == 0,
 		.clone_flags = clone_flags,
 		.outer_uid = getuid(),
 	};
@@ -97,7 +102,7 @@ static void keep_without_raising(void *context)
 	struct sets sets;
 
 	(void)context;
-	plan.raises_caps = false;
+	plan.ambient_caps = 0;
 	drop(&plan);
 	sets = read_sets();
 	CHECK(sets.effective == NET_RAW && sets.permitted == NET_RAW && sets.bounding == NET_RAW);
@@ -131,14 +136,12 @@ static void keep_roots(void *context)
 /* ... with one: the sets follow it, and the bounding set stays as bubblewrap leaves it. */
 static void drop_roots(void *context)
 {
-	struct cap_op op = { CAP_DROP, UINT64_MAX };
 	struct sets before = read_sets(), after;
 	struct spec spec = empty_spec("bwrap");
 	struct plan plan = plan_of(&spec, 0, 0);
 
 	(void)context;
-	spec.cap_ops = &op;
-	spec.cap_op_count = 1;
+	plan.leaves_caps = false;
 	drop(&plan);
 	after = read_sets();
 	CHECK(!after.effective && !after.permitted && !after.inheritable && !after.ambient);

@@ -252,8 +252,8 @@ static void test_joined(void)
 	struct plan plan;
 	char *text;
 
-	spec.pidns_fd = (struct spec_fd){ .fd = 12, .use = 0 };
-	spec.userns_fd = (struct spec_fd){ .fd = 13, .use = 1 };
+	spec.namespaces.join[NS_PID] = (struct spec_ns){ .is_set = true, .fd = 12, .use = 0 };
+	spec.namespaces.join[NS_USER] = (struct spec_ns){ .is_set = true, .fd = 13, .use = 1 };
 	plan = planned(&spec, ordinary_facts());
 	text = printed_text(&plan, ordinary_facts(), explain_text);
 	check_has(text, "namespaces: mount\n");

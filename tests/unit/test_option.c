@@ -97,7 +97,7 @@ static void test_unset(void)
 	ACCEPT(&p, "ls");
 	for (int flag = 0; flag < FLAG_COUNT; flag++)
 		CHECK(!spec_flag(&p.spec, (enum spec_flag)flag));
-	CHECK(p.spec.userns_fd.fd == -1 && p.spec.userns2_fd.fd == -1 && p.spec.pidns_fd.fd == -1);
+	CHECK(p.spec.userns2_fd.fd == -1 && !spec_joins(&p.spec, NS_USER));
 	CHECK(p.spec.sync_fd_count == 0 && p.spec.block_fd.fd == -1 &&
 	      p.spec.userns_block_fd.fd == -1);
 	CHECK(p.spec.info_fd.fd == -1 && p.spec.json_status_fd.fd == -1 &&
@@ -182,6 +182,8 @@ static const char *argument_for(const struct option_row *row, int index)
 	switch (row->arg[index].kind) {
 	case KIND_FD:
 		return "0";
+	case KIND_OFFSET:
+		return "boottime:10";
 	case KIND_UID:
 	case KIND_GID:
 	case KIND_OCTAL:
@@ -585,6 +587,7 @@ static void test_flags(void)
 		{ "--create-dest", FLAG_CREATE_DEST },
 		{ "--not-a-security-boundary", FLAG_NOT_A_BOUNDARY },
 		{ "--new-session", FLAG_NEW_SESSION },
+		{ "--new-keyring", FLAG_NEW_KEYRING },
 		{ "--die-with-parent", FLAG_DIE_WITH_PARENT },
 		{ "--as-pid-1", FLAG_AS_PID_1 },
 	};

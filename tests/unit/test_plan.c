@@ -18,6 +18,11 @@ static struct spec_fd fd_of(int use)
 	return (struct spec_fd){ .fd = 0, .use = use };
 }
 
+static struct spec_ns ns_of(int use)
+{
+	return (struct spec_ns){ .is_set = true, .fd = 0, .is_open = true, .use = use };
+}
+
 static struct spec_id id_of(uint32_t id, int use)
 {
 	return (struct spec_id){ .is_set = true, .id = id, .use = use };
@@ -211,7 +216,7 @@ static void test_pidns(void)
 	struct spec spec = empty_spec("cloche");
 	struct plan plan;
 
-	spec.pidns_fd = fd_of(0);
+	spec.namespaces.join[NS_PID] = ns_of(0);
 	plan = planned(&spec, ordinary_facts());
 	CHECK(!(plan.clone_flags & CLONE_NEWPID));
 	CHECK(plan.own_proc && !plan.init_is_pid_1 && plan.has_init);
@@ -228,7 +233,7 @@ static void test_userns(void)
 	struct spec spec = empty_spec("bwrap");
 	struct plan plan;
 
-	spec.userns_fd = fd_of(4);
+	spec.namespaces.join[NS_USER] = ns_of(4);
 	spec.userns2_fd = fd_of(5);
 	plan = planned(&spec, ordinary_facts());
 	CHECK(!(plan.clone_flags & CLONE_NEWUSER));
@@ -241,14 +246,14 @@ static void test_userns(void)
 	/* What contradicts it. */
 	spec.unshare_user_use = 6;
 	spec.unshare = CLONE_NEWUSER;
-	refused(&spec, ordinary_facts(), ERROR_USERNS_CONFLICT, 4);
+	refused(&spec, ordinary_facts(), ERROR_JOIN_CONFLICT, 4);
 	spec = empty_spec("bwrap");
-	spec.userns_fd = fd_of(4);
+	spec.namespaces.join[NS_USER] = ns_of(4);
 	spec.unshare_try = CLONE_NEWUSER;
-	refused(&spec, ordinary_facts(), ERROR_USERNS_CONFLICT, 4);
+	refused(&spec, ordinary_facts(), ERROR_JOIN_CONFLICT, 4);
 	spec.unshare_try = 0;
 	spec.share = CLONE_NEWUSER;
-	refused(&spec, root_facts(), ERROR_USERNS_CONFLICT, 4);
+	refused(&spec, root_facts(), ERROR_JOIN_CONFLICT, 4);
 	spec = empty_spec("bwrap");
 	spec.userns2_fd = fd_of(3);
 	refused(&spec, ordinary_facts(), ERROR_USERNS2_ALONE, 3);
@@ -334,7 +339,8 @@ static void test_caps(void)
 	spec.cap_ops = &ops[1];
 	spec.cap_op_count = 1;
 	plan = planned(&spec, root_facts());
-	CHECK(plan.keep_caps == (root_facts()->permitted & ~NET_RAW) && plan.raises_caps);
+	CHECK(plan.keep_caps == (root_facts()->permitted & ~NET_RAW) &&
+	      plan.ambient_caps == plan.keep_caps);
 	plan_free(&plan);
 	facts = root_facts();
 	/* ... and gets no more than it has, unless in a namespace of its own. */
@@ -411,7 +417,7 @@ static void test_nested_userns_without_own(void)
 	spec.userns_limit_use = 6;
 	refused(&spec, root_facts(), ERROR_DISABLE_USERNS_NEEDS, 6);
 	spec = empty_spec("cloche");
-	spec.userns_fd = fd_of(3);
+	spec.namespaces.join[NS_USER] = ns_of(3);
 	refused(&spec, ordinary_facts(), ERROR_DENY_NEEDS_OWN, 3);
 }
 
@@ -483,7 +489,7 @@ static void test_hostname_and_labels(void)
 	struct plan plan;
 
 	spec.hostname = text_of("h", 3);
-	refused(&spec, facts, ERROR_HOSTNAME_NEEDS, 3);
+	refused(&spec, facts, ERROR_NAME_NEEDS, 3);
 	spec.unshare = CLONE_NEWUTS;
 	plan = planned(&spec, facts);
 	plan_free(&plan);

@@ -65,7 +65,8 @@ static void test_scopes_are_owed(void)
 	spec.share = CLONE_NEWIPC;
 	planned(&spec, facts_with_abi(5));
 	spec.share = 0;
-	spec.pidns_fd = (struct spec_fd){ .fd = 5, .use = 5 }; /* not the host's either */
+	spec.namespaces.join[NS_PID] =
+		(struct spec_ns){ .is_set = true, .fd = 5, .use = 5 }; /* not the host's either */
 	planned(&spec, facts_with_abi(5));
 }
 

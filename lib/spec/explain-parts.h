@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Parts of the explanation that have a file of their own, explain-SUBJECT.c, and what they share.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "spec/explain.h"
+
+/** explain_put_escaped - print @text so that a terminal obeys none of it */
+void explain_put_escaped(const char *text, FILE *out);
+
+/** explain_put_json - print @text as a JSON string */
+void explain_put_json(const char *text, FILE *out);
+
+/** explain_json_key - print ", "KEY": " */
+void explain_json_key(const char *key, FILE *out);
+
+/** explain_namespaces_text - namespaces, ids, clocks and names, a line each */
+void explain_namespaces_text(const struct plan *plan, const struct facts *facts, FILE *out);
+
+/** explain_namespaces_json - members "namespaces", "shared" and so on; the first has no comma
+ * before it */
+void explain_namespaces_json(const struct plan *plan, FILE *out);
+
+/** explain_json_ranges - print ranges of ids as a JSON array */
+void explain_json_ranges(const struct id_range *ranges, size_t count, FILE *out);
+
+/** explain_ids_text - who COMMAND is, and what is mapped */
+void explain_ids_text(const struct plan *plan, const struct facts *facts, FILE *out);
+
+/** explain_ids_json - the same as members of the JSON object */
+void explain_ids_json(const struct plan *plan, const struct facts *facts, FILE *out);
+
+/** explain_caps_text - capabilities by set, securebits and keyring */
+void explain_caps_text(const struct plan *plan, FILE *out);
+
+/** explain_caps_json - the same as members of the JSON object */
+void explain_caps_json(const struct plan *plan, FILE *out);

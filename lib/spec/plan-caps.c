@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Capabilities of COMMAND by set (capabilities(7)), and its keyring.
+ *
+ * What is kept is in the permitted, effective and bounding sets. The ambient set makes it survive
+ * execve(2) for another uid than 0, and so COMMAND's own start: as bubblewrap has it, all that is
+ * kept is ambient once an option of capabilities is given. --cap-ambient names those that are
+ * instead. The inheritable set is the ambient one, never more: with it alone, file capabilities
+ * would give what nobody asked for (CVE-2022-29162).
+ */
+#include <linux/sched.h>
+
+#include "spec/plan-parts.h"
+
+void plan_caps(struct plan *plan, const struct facts *facts)
+{
+	const struct spec *spec = plan->spec;
+	bool is_tier = plan->landlock.is_tier; /* which capabilities would undo */
+	bool keeps = plan->personality->keeps_root_caps && facts->uid == 0 && !is_tier;
+	bool own_userns = (plan->clone_flags | plan->joined) & CLONE_NEWUSER;
+	bool names_ambient = false;
+
+	if (keeps)
+		plan->keep_caps = facts->permitted;
+	for (size_t i = 0; i < spec->cap_op_count; i++) {
+		const struct cap_op *op = &spec->cap_ops[i];
+
+		if (op->type == CAP_DROP) {
+			plan->keep_caps &= ~op->mask;
+			plan->ambient_caps &= ~op->mask;
+			continue;
+		}
+		plan->keep_caps |= op->mask;
+		if (op->type == CAP_AMBIENT) {
+			plan->ambient_caps |= op->mask;
+			names_ambient = true;
+		}
+	}
+	if (keeps && !(plan->clone_flags & CLONE_NEWUSER)) /* there are no others to be had */
+		plan->keep_caps &= facts->permitted;
+	if (!names_ambient && spec->cap_op_count)
+		plan->ambient_caps = plan->keep_caps;
+	plan->ambient_caps &= plan->keep_caps;
+	/* As bubblewrap: real root keeps what it has, until an option of capabilities is given. */
+	plan->leaves_caps = keeps && !spec->cap_op_count && !own_userns;
+	plan->trims_bounding = own_userns || !plan->personality->keeps_root_caps;
+	plan->locks_root = !plan->personality->keeps_root_caps;
+	plan->new_keyring = plan->personality->renews_keyring || spec_flag(spec, FLAG_NEW_KEYRING);
+}
