@@ -22,9 +22,14 @@
 #include "base/str.h"
 #include "enter/enter.h"
 
+/*
+ * The mount namespace is not among them. It would keep the host's file systems busy, and the kernel
+ * does not always let it: against loops it compares the numbers of the namespaces, and since those
+ * are given out per processor a new one may have a lower number (ELOOP, seen on 6.18).
+ */
 static uint64_t new_namespaces(const struct plan *plan)
 {
-	return plan->clone_flags | (plan->new_time ? CLONE_NEWTIME : 0);
+	return (plan->clone_flags & ~(uint64_t)CLONE_NEWNS) | (plan->new_time ? CLONE_NEWTIME : 0);
 }
 
 /* What lies there would be hidden; an earlier --pin would even be beyond reach. */
@@ -119,8 +124,8 @@ int pin_hold(const struct plan *plan, struct pin *pin, pid_t pid, struct cloche_
 	return 0;
 }
 
-/* A mount namespace can be kept only where no mount namespace would get a copy of it: on a private
- * mount. */
+/* Private, so that no other mount namespace gets copies, which would outlive our umount(2) there.
+ */
 static int attach(const struct pin *pin)
 {
 	struct mount_attr private = { .propagation = MS_PRIVATE };

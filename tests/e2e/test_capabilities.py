@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Capabilities of COMMAND, no_new_privs, securebits, and the user namespace inside that --cap-add brings."""
+import json
 import os
 
 import pytest
@@ -89,6 +90,54 @@ def test_cap_options_in_order(personality, caps):
     assert caps([personality, *OWN, "--cap-add", "ALL", "--cap-drop", "ALL", "--cap-add", "KILL"]) == every_set(KILL)
 
 
+def ambient_only(kept, ambient):
+    """What a process of uid 0 has after execve: permitted is inheritable or bounding."""
+    return {**every_set(kept), "CapInh": ambient, "CapAmb": ambient}
+
+
+@pytest.mark.vm
+def test_cap_ambient(cloche, caps):
+    """uid 0 keeps all that was given, and another uid what is ambient."""
+    options = ["--cap-add", "KILL", "--cap-ambient", "cap_net_raw", "--cap-add", "CHOWN"]
+    kept = NET_RAW | KILL | CHOWN
+    assert caps([cloche, *OWN, "--uid", "0", *options]) == ambient_only(kept, NET_RAW)
+    assert caps([cloche, *OWN, "--uid", "7", *options]) == {**every_set(NET_RAW), "CapBnd": kept}
+    assert caps([cloche, *OWN, "--uid", "7", *options, "--cap-drop", "NET_RAW"]) == {**every_set(0), "CapBnd": KILL | CHOWN}
+
+
+def test_cap_ambient_alone(cloche, caps):
+    for uid in ("0", "7"):
+        assert caps([cloche, *OWN, "--uid", uid, "--cap-ambient", "NET_RAW"]) == every_set(NET_RAW)
+
+
+@pytest.mark.only_user
+def test_cap_ambient_as_bwrap(bwrap, caps):
+    options = ["--cap-add", "KILL", "--cap-ambient", "NET_RAW"]
+    assert caps([bwrap, *OWN, "--uid", "0", *options]) == ambient_only(NET_RAW | KILL, NET_RAW)
+    assert caps([bwrap, *OWN, *options]) == {**every_set(NET_RAW), "CapBnd": NET_RAW | KILL}
+
+
+@pytest.mark.only_root
+def test_cap_ambient_of_real_root_as_bwrap(bwrap, caps):
+    before = caps([bwrap, *HOST])
+    after = caps([bwrap, *HOST, "--cap-ambient", "NET_RAW"])
+    assert after == {**before, "CapInh": NET_RAW, "CapAmb": NET_RAW}
+
+
+def test_caps_are_explained(cloche, run):
+    """By set and by libcap's names."""
+    text = run([cloche, "--explain", "true"], check=True).stdout
+    assert "capabilities: none\nsecurebits: noroot,no_setuid_fixup,no_cap_ambient_raise, locked\n" in text
+    assert "session keyring: a new one\n" in text
+    text = run([cloche, "--cap-add", "kill", "--cap-ambient", "CAP_NET_RAW", "--explain", "true"], check=True).stdout
+    assert "capabilities: cap_kill cap_net_raw\ninheritable and ambient capabilities: cap_net_raw\n" in text
+    assert "securebits" not in text
+    argv = [cloche, "--cap-add", "kill", "--cap-ambient", "CAP_NET_RAW", "--explain=json", "true"]
+    plan = json.loads(run(argv, check=True).stdout)
+    assert plan["kept-capabilities"] == plan["bounding-set"] == ["cap_kill", "cap_net_raw"]
+    assert plan["ambient-capabilities"] == ["cap_net_raw"] and plan["securebits"] == "" and plan["new-keyring"] is True
+
+
 @pytest.mark.only_root
 def test_cap_drop_of_real_root(bwrap, caps):
     """As bubblewrap: the rest is kept, in all sets but the bounding set, which stays."""
@@ -101,7 +150,7 @@ def test_cap_drop_of_real_root(bwrap, caps):
     assert [found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")] == [0] * 4
 
 
-@pytest.mark.parametrize("option", ["--cap-add", "--cap-drop"])
+@pytest.mark.parametrize("option", ["--cap-add", "--cap-ambient", "--cap-drop"])
 @pytest.mark.parametrize("name", ["", "bogus", "CAP_", "CAP_BOGUS", "cap_all", "NET RAW", "NET_RAW ", "NET_RAW,KILL",
                                   "CAP_CAP_KILL", "-1", "64"])
 def test_cap_unknown(personality, run, option, name):

@@ -213,7 +213,7 @@ def test_join_bad_reference(personality, run, name):
     for word in ("", "net", "-1", "5x", "0x5", "2147483648", " 5"):
         result = run([personality, *HOST, f"--{name}ns", word, "true"])
         assert_fails(result, personality, f"Invalid fd: {word}" if is_bwrap else "neither a file descriptor nor a path")
-    result = run([personality, *HOST, f"--{name}ns", "/no/such/file", "true"])
+    result = run([personality, *HOST, *allow(personality), f"--{name}ns", "/no/such/file", "true"])
     assert_fails(result, personality, "/no/such/file: No such file or directory")
     result = run([personality, *HOST, *allow(personality), f"--{name}ns", "99", "true"])
     assert_fails(result, personality, "Bad file descriptor")
@@ -258,7 +258,7 @@ def test_pin(personality, run, user, tmp_path):
     lines = pinning(run, user, personality, tmp_path, script).stdout.splitlines()
     first = dict(zip(("user", "net", "ipc", "uts", "cgroup"), lines[:5], strict=True))
     assert lines[5:10] == ["nsfs"] * 5
-    assert lines[10].split() == ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]
+    assert lines[10].split() == ["cgroup", "ipc", "net", "pid", "user", "uts"]
     assert lines[11] == "pinned"
     assert lines[12:16] == [first[name] for name in ("net", "ipc", "uts", "cgroup")]
     assert lines[16:] == ["0"]
@@ -276,12 +276,12 @@ def test_pin_time(personality, run, user, tmp_path):
 
 def test_pin_pidns_of_a_running_one(personality, run, user, tmp_path):
     """The pid namespace can be joined while its first process lives, and not after."""
-    enter = 'nsenter --user="$1/user" --preserve-credentials --pid="$1/pid" --mount="$1/mnt"'
+    enter = f'"$CLOCHE" --ro-bind / / {" ".join(allow(personality))} --userns "$1/user" --pidns "$1/pid"'
     script = f"""
-        coproc {PIN} --proc /proc sh -c 'echo started; read x'
-        read x <&"${{COPROC[0]}}"
+        coproc {PIN} --proc /proc sh -c 'readlink /proc/self/ns/pid; read x'
+        read pid <&"${{COPROC[0]}}"
         until test -e "$1/uts" && stat -f -c %T "$1/uts" | grep -q nsfs; do sleep 0.01; done
-        {enter} sh -c 'test -d /proc/1 && echo joined'
+        test "$pid" = "$({enter} --proc /proc readlink /proc/self/ns/pid)" && echo joined
         echo >&"${{COPROC[1]}}"; wait "$COPROC_PID"
         {enter} true || echo ended
         """

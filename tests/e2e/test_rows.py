@@ -14,6 +14,7 @@ from e2elib import HOST, assert_fails, memfd, pipe, setup_status, status_of  # n
 CAP_NET_RAW = 1 << 13
 UNAME = {"x86_64": 63, "aarch64": 160}
 SCHED_YIELD = {"x86_64": 24, "aarch64": 124}
+KEYCTL = {"x86_64": 250, "aarch64": 219}[platform.machine()]
 
 
 # ---- general -----------------------------------------------------------------------------------------------------
@@ -121,6 +122,17 @@ def test_cap_drop(run, personality):
     argv = [personality, *HOST, "--unshare-user", "--cap-add", "CAP_NET_RAW", "--cap-add", "CAP_CHOWN"]
     assert effective(run, [*argv, "--cap-drop", "cap_chown"]) & (CAP_NET_RAW | 1) == CAP_NET_RAW
     assert effective(run, [*argv, "--cap-drop", "ALL"]) == 0
+
+
+def test_new_keyring(run, personality):
+    """KEYCTL_GET_KEYRING_ID of the session keyring: the caller's, or another one."""
+    look = ["/usr/bin/python3", "-c", f"import ctypes, os, sys; c = ctypes.CDLL(None); c.syscall({KEYCTL}, 1, None); "
+            f"print(c.syscall({KEYCTL}, 0, -3, 0), flush=True); os.execv(sys.argv[1], sys.argv[1:])"]
+    inside = ["/usr/bin/python3", "-c", f"import ctypes; print(ctypes.CDLL(None).syscall({KEYCTL}, 0, -3, 0))"]
+    free = [] if personality.name == "bwrap" else ["--seccomp-policy", "none"]
+    for options, is_new in (([], personality.name == "cloche"), (["--new-keyring"], True)):
+        before, after = run([*look, personality, *HOST, *free, *options, *inside], check=True).stdout.split()
+        assert int(before) > 0 and int(after) > 0 and (before != after) == is_new, (before, after)
 
 
 @pytest.mark.parametrize("option", ["--exec-label", "--file-label"])
