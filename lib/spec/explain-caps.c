@@ -42,7 +42,7 @@ void explain_caps_text(const struct plan *plan, FILE *out)
 	if (plan->keep_caps)
 		text_set("inheritable and ambient capabilities", plan->ambient_caps, out);
 	if (plan->leaves_caps || !plan->trims_bounding)
-		fputs("bounding set: as it is\n", out);
+		fputs("capability bounding set: as it is\n", out);
 	if (plan->locks_root && !plan->keep_caps)
 		fputs("securebits: " ROOT_BITS ", locked\n", out);
 	fprintf(out, "session keyring: %s\n", plan->new_keyring ? "a new one" : "the caller's");

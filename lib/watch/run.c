@@ -518,6 +518,8 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 		r = watch_signals(run, err);
 	if (r == 0)
 		r = join_enter(run->plan, &run->joins, err);
+	if (run->plan->joined & CLONE_NEWTIME)
+		usage_start(&run->usage); /* our clocks are others now */
 	if (r == 0)
 		r = ids_prepare(run->plan, err);
 	if (r < 0)
