@@ -50,7 +50,6 @@ static int open_userns_of(pid_t pid)
 static int make_userns(const struct plan_map *uid, const struct plan_map *gid,
 		       struct cloche_error *err)
 {
-	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	_close_ int alive_read = -EBADF, alive_write = -EBADF;
 	int fds[2], r;
 	pid_t pid;
@@ -59,7 +58,7 @@ static int make_userns(const struct plan_map *uid, const struct plan_map *gid,
 		return error_set(err, ERROR_PIPE, errno, "a pipe");
 	alive_read = fds[0];
 	alive_write = fds[1];
-	pid = sys_clone3(&args);
+	pid = sys_clone(CLONE_NEWUSER | SIGCHLD, NULL);
 	if (pid == 0) {
 		(void)close(alive_write);
 		hold_namespace(alive_read);
