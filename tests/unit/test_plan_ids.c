@@ -258,7 +258,7 @@ static void test_conflicts(void)
 	spec.share = CLONE_NEWUSER;
 	refused(&spec, root_facts(), ERROR_MAP_NEEDS_USERNS, UID_USE);
 	spec.share = 0;
-	spec.userns_fd = (struct spec_fd){ .fd = 9, .use = GID_USE };
+	spec.namespaces.join[NS_USER] = (struct spec_ns){ .is_set = true, .fd = 9, .use = GID_USE };
 	refused(&spec, facts_with_subids(), ERROR_MAP_CONFLICT, UID_USE);
 }
 
@@ -341,7 +341,7 @@ static void test_idmap_refused(void)
 	op.idmap_count = 1;
 	idmap[0].count = 2;
 	refused(&spec, root_facts(), ERROR_IDMAP_NOT_MAPPED, UID_USE);
-	spec.userns_fd = (struct spec_fd){ .fd = 9, .use = GID_USE };
+	spec.namespaces.join[NS_USER] = (struct spec_ns){ .is_set = true, .fd = 9, .use = GID_USE };
 	spec.userns_limit = USERNS_ALLOW;
 	refused(&spec, root_facts(), ERROR_MAP_CONFLICT, UID_USE);
 }
