@@ -132,7 +132,7 @@ static const char *shown_at(const struct fs_op *op, char path[PATH_MAX])
 	    (CGROUP_ROOT[length] != '/' && CGROUP_ROOT[length] != '\0'))
 		return op->dest; /* a link, perhaps */
 	str_add(&text, op->dest);
-	str_add(&text, CGROUP_ROOT + length);
+	str_add(&text, &CGROUP_ROOT[length]);
 	return path;
 }
 

@@ -202,7 +202,7 @@ static void verb_ipc(char **arguments)
 
 static int set_ioprio(int class, int level)
 {
-	return (int)syscall(SYS_ioprio_set, 1, 0, IOPRIO_PRIO_VALUE(class, level));
+	return (int)syscall(SYS_ioprio_set, 1, 0, class << IOPRIO_CLASS_SHIFT | level);
 }
 
 static long lock_memory(size_t size)
