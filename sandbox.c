@@ -3,7 +3,6 @@
  * cloche and bwrap: argv to spec, plan, run, exit status. No knowledge of any feature.
  */
 #include <limits.h>
-#include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,8 +177,7 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 	if (spec_uses_landlock(spec))
 		facts_read_landlock(&facts);
 	if (spec->landlock.isolation == ISOLATION_TRY)
-		facts_try_namespaces(&facts,
-				     spec->personality->unshare & ~spec->share & CLONE_NEWUSER);
+		facts_try_namespaces(&facts, landlock_trial(spec));
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);

@@ -67,6 +67,12 @@ static bool root_is_provided(const struct spec *spec)
 	return false;
 }
 
+bool defaults_provide_root(const struct spec *spec)
+{
+	return spec->personality->provides_root && !spec_flag(spec, FLAG_BARE) &&
+	       !root_is_provided(spec);
+}
+
 struct op_list {
 	struct fs_op *ops;
 	size_t count;
@@ -126,8 +132,7 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
 	if (!list.ops)
 		return error_no_memory(err);
 	plan->ops = list.ops;
-	if (plan->personality->provides_root && !spec_flag(spec, FLAG_BARE) &&
-	    !root_is_provided(spec))
+	if (defaults_provide_root(spec))
 		add_provided_root(&list, plan, facts);
 	if (spec->op_count)
 		memcpy(list.ops + list.count, spec->ops, spec->op_count * sizeof(struct fs_op));

@@ -6,6 +6,9 @@
 
 #include "spec/plan.h"
 
+/** defaults_provide_root - will defaults_root() put anything there? */
+bool defaults_provide_root(const struct spec *spec);
+
 /**
  * defaults_root - put the operations of the provided root directory in front of plan->ops
  *

@@ -219,29 +219,56 @@ void facts_read_landlock(struct facts *facts)
 	facts->landlock_abi = abi > 0 ? abi : 0;
 }
 
-/* In the new namespaces, on the caller's memory. */
-static int try_mount(void *argument)
+/* A new procfs is refused where parts of the present one are masked. */
+static int try_proc(void)
 {
-	int *errnum = argument;
+	_close_ int context = fsopen("proc", FSOPEN_CLOEXEC), mount_fd = -EBADF;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		*errnum = errno;
+	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	mount_fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	return mount_fd < 0 ? -errno : 0;
+}
+
+static int try_limit(void)
+{
+	_close_ int fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : 0;
+}
+
+struct trial {
+	unsigned steps;
+	int result;
+};
+
+/* In the new namespaces, on the caller's memory. */
+static int try_steps(void *argument)
+{
+	struct trial *trial = argument;
+
+	trial->result = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
+	if (trial->result == 0 && trial->steps & FACTS_TRY_LIMIT)
+		trial->result = try_limit();
+	if (trial->result == 0 && trial->steps & FACTS_TRY_PROC)
+		trial->result = try_proc();
 	return 0;
 }
 
-void facts_try_namespaces(struct facts *facts, bool with_userns)
+void facts_try_namespaces(struct facts *facts, unsigned steps)
 {
+	struct trial trial = { .steps = steps };
 	int flags = CLONE_NEWNS | SIGCHLD;
 	pid_t pid;
 
-	if (with_userns || !facts->is_root)
+	if (steps & FACTS_TRY_USERNS || !facts->is_root)
 		flags |= CLONE_NEWUSER;
-	pid = process_clone_on_stack(try_mount, &facts->namespaces_errnum, flags, NULL);
-	if (pid < 0)
-		facts->namespaces_errnum = -pid;
-	else
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	if (steps & FACTS_TRY_PROC)
+		flags |= CLONE_NEWPID;
+	pid = process_clone_on_stack(try_steps, &trial, flags, NULL);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	facts->namespaces_errnum = pid < 0 ? -pid : -trial.result;
 }
 
 void facts_free(struct facts *facts)

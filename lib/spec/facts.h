@@ -71,14 +71,22 @@ void facts_read_rlimits(struct facts *facts);
 /** facts_read_landlock - ask for Landlock's ABI */
 void facts_read_landlock(struct facts *facts);
 
+/* What a sandbox with namespaces will need besides a mount namespace. */
+enum facts_try {
+	FACTS_TRY_USERNS = 1 << 0, /* a user namespace, also for real root */
+	FACTS_TRY_LIMIT = 1 << 1,  /* to forbid user namespaces inside */
+	FACTS_TRY_PROC = 1 << 2	   /* a new procfs */
+};
+
 /**
- * facts_try_namespaces - make a mount namespace, in a user namespace where one is needed
- * @with_userns: also for real root
+ * facts_try_namespaces - find out whether there can be namespaces, into namespaces_errnum
+ * @steps: enum facts_try
  *
  * In a child that ends at once. A user namespace may be refused, or come without capabilities
- * (AppArmor), or mounts may be forbidden (Landlock, a container's filter).
+ * (AppArmor); mounts may be forbidden (Landlock, a container's filter), or a new procfs (a
+ * container's masks).
  */
-void facts_try_namespaces(struct facts *facts, bool with_userns);
+void facts_try_namespaces(struct facts *facts, unsigned steps);
 
 /** facts_free - release what the facts own; fine on zeroed ones */
 void facts_free(struct facts *facts);

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "spec/defaults.h"
 
 #define ABI_TRUNCATE 3
 #define ABI_TCP 4
@@ -41,6 +42,28 @@ static int blame(struct cloche_error *err, int use, enum error_code code, const 
 }
 
 /* ---- the tier ---- */
+
+static bool wants_proc(const struct spec *spec)
+{
+	bool wanted = defaults_provide_root(spec);
+
+	for (size_t i = 0; i < spec->op_count; i++)
+		wanted |= spec->ops[i].type == OP_PROC;
+	return wanted;
+}
+
+unsigned landlock_trial(const struct spec *spec)
+{
+	uint64_t unshared = (spec->personality->unshare | spec->unshare) & ~spec->share;
+	unsigned steps = unshared & CLONE_NEWUSER ? FACTS_TRY_USERNS : 0;
+
+	if (spec->userns_limit == USERNS_DENY ||
+	    (spec->userns_limit == USERNS_DEFAULT && spec->personality->denies_userns))
+		steps |= FACTS_TRY_LIMIT;
+	if (unshared & CLONE_NEWPID && wants_proc(spec))
+		steps |= FACTS_TRY_PROC;
+	return steps;
+}
 
 int landlock_plan_tier(struct plan *plan, const struct facts *facts, struct cloche_error *err)
 {

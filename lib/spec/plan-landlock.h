@@ -6,6 +6,9 @@
 
 #include "spec/plan.h"
 
+/** landlock_trial - what facts_try_namespaces() has to try for @spec, enum facts_try */
+unsigned landlock_trial(const struct spec *spec);
+
 /**
  * landlock_plan_tier - decide whether there will be namespaces at all (--isolation)
  *

@@ -37,7 +37,11 @@ def in_chroot(user, directory, argv):
     return in_own_mounts(user, 'mount --rbind / "$1"; root=$1; shift; exec chroot "$root" "$@"', directory, *argv)
 
 
-@pytest.fixture(params=["limit", "chroot", "filter"])
+MASKED = 'mount --bind /dev/null /proc/timer_list; exec "$@"'
+READ_ONLY = 'mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec "$@"'
+
+
+@pytest.fixture(params=["limit", "chroot", "filter", "masked", "read-only"])
 def refusing(request, user, tmp_path, without_syscalls):
     """refusing(argv): the same where user namespaces, or mounts in them, are refused."""
     def refusing(argv):
@@ -45,9 +49,12 @@ def refusing(request, user, tmp_path, without_syscalls):
             return with_limit(argv)
         if request.param == "chroot":
             return in_chroot(user, tmp_path, argv)
-        return without_syscalls("mount", argv, "EPERM")
+        if request.param == "filter":
+            return without_syscalls("mount", argv, "EPERM")
+        # As in containers: a new procfs, or to forbid user namespaces, is not possible.
+        return in_own_mounts(user, MASKED if request.param == "masked" else READ_ONLY, *argv)
 
-    refusing.hides_full = request.param == "filter"
+    refusing.name = request.param
     return refusing
 
 
@@ -61,6 +68,14 @@ def test_isolation_full_fails_closed(run, user, tmp_path, cloche, bwrap):
     # As bubblewrap does, which knows nothing else.
     result = run(with_limit([bwrap, "--ro-bind", "/", "/", "--unshare-user", "echo", "ran"]))
     assert (result.returncode, result.stdout) == (1, ""), result
+
+
+def test_isolation_try_tries_what_is_needed(run, cloche, user):
+    """A procfs, or a limit, that the sandbox does without, is not missed."""
+    host = [cloche, "--isolation", "try", "--ro-bind", "/", "/"]
+    for script, options in ((MASKED, []), (MASKED, ["--proc", "/proc", "--share-pid"]), (READ_ONLY, ["--allow-userns"])):
+        result = run(in_own_mounts(user, script, *host, *options, "echo", "ran"))
+        assert (result.returncode, result.stdout, result.stderr) == (0, "ran\n", ""), result
 
 
 def test_isolation_try_falls_back(run, cloche, refusing):
@@ -217,6 +232,9 @@ def test_isolation_as_bwrap(run, bwrap, tmp_path):
     (["--gid", "7"], "needs a new user namespace"), (["--as-pid-1"], "needs a new pid namespace"),
     (["--disable-userns"], "needs a new user namespace"), (["--cap-add", "NET_RAW"], "--cap-add"),
     (["--userns", "0"], "needs namespaces"), (["--pidns", "0"], "needs namespaces"),
+    (["--netns", "0"], "needs namespaces"), (["--unshare-time"], "needs namespaces"), (["--pin", "{}"], "needs namespaces"),
+    (["--domainname", "x"], "needs a new uts namespace"), (["--uid-map", "0:10:1"], "user namespace"),
+    (["--map-root"], "user namespace"), (["--map-auto"], "user namespace"),
     (["--connect-tcp", "80"], "has no effect")], ids=lambda value: value if isinstance(value, str) else " ".join(value))
 def test_isolation_impossible(run, cloche, tmp_path, options, text):
     """Nothing is left out in silence, neither at once nor where namespaces were tried first; nothing is made outside."""

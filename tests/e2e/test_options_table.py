@@ -94,7 +94,7 @@ def test_manual_lint(run):
 
 
 @pytest.mark.parametrize("section", ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES",
-                                     "JSON STATUS", "EXAMPLES", "NOTES", "SEE ALSO"])
+                                     "JSON STATUS", "EXAMPLES", "CONTAINERS", "NOTES", "SEE ALSO"])
 def test_manual_sections(run, section):
     text = re.sub(".\b", "", run(["mandoc", "-Tascii", MANUAL], check=True).stdout)
     assert re.search(rf"^{section}\n +\S", text, re.M)
