@@ -60,7 +60,7 @@ static int caps_error(int errnum, struct cloche_error *err)
 
 int caps_drop(const struct plan *plan, struct cloche_error *err)
 {
-	uint64_t permitted, keep, ambient;
+	uint64_t permitted, keep, ambient, until_exec = 0;
 	int r;
 
 	if (plan->leaves_caps)
@@ -78,7 +78,11 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
 	}
 	if (plan->locks_root && !keep && prctl(PR_SET_SECUREBITS, SECUREBITS_NO_ROOT, 0, 0, 0) < 0)
 		return caps_error(errno, err);
-	if (set_caps(keep, keep, ambient) < 0)
+	/* Without no_new_privs Landlock and seccomp want this one; execve(2) takes it away, since
+	 * it is in no other set. */
+	if (plan->allow_suid)
+		until_exec = 1ull << CAP_SYS_ADMIN & permitted;
+	if (set_caps(keep | until_exec, keep | until_exec, ambient) < 0)
 		return caps_error(errno, err);
 	r = raise_ambient(ambient);
 	return r < 0 ? caps_error(-r, err) : 0;

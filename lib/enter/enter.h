@@ -57,7 +57,7 @@ struct enter {
 	int error_fd;  /* write end of the error pipe; closes on exec */
 	int status_fd; /* write end for COMMAND's status where the init process outlives it, -1 */
 	int go_fd;     /* read end: wait until it is closed before going on, -1 */
-	int ready_fd; /* write end: closed once our namespaces are complete, -1 */
+	int ready_fd;  /* write end: closed once our namespaces are complete, -1 */
 	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
 	struct sock_fprog *filters; /* seccomp programs in order */
 	size_t filter_count;
@@ -136,6 +136,9 @@ must_check int source_open_bind(const struct enter *enter, const struct fs_op *o
 /** source_clone - clone what is at @path below @fd ("": @fd itself) with flags and propagation set;
  * fd or -errno */
 must_check int source_clone(int fd, const char *path, uint64_t attributes, bool private_mounts);
+
+/** source_bind_attributes - the mount attributes of a bind with these enum bind_flag */
+uint64_t source_bind_attributes(const struct plan *plan, int flags);
 
 /** source_set_flags - set mount attributes on a tree and everything below; names the submount that
  * refuses */

@@ -18,6 +18,7 @@ struct layers {
 	const int *lower; /* bottom first */
 	size_t count;
 	int upper, work;
+	bool nosuid;
 };
 
 static int set_layer(int context, const char *key, int fd, bool by_descriptor)
@@ -51,7 +52,8 @@ static int make_by_context(const struct layers *layers, bool by_descriptor)
 	    (layers->upper < 0 && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0) ||
 	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
-	fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	fd = fsmount(context, FSMOUNT_CLOEXEC,
+		     (layers->nosuid ? MOUNT_ATTR_NOSUID : 0) | MOUNT_ATTR_NODEV);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -78,7 +80,7 @@ cold_path static int make_by_string(struct mounts *mounts, const struct layers *
 {
 	char options[4096], path[STR_FD_PATH_SIZE], name[32];
 	struct str_buf text = { .data = options, .size = sizeof(options) };
-	unsigned long flags = MS_NOSUID | MS_NODEV;
+	unsigned long flags = (layers->nosuid ? MS_NOSUID : 0) | MS_NODEV;
 	_close_ int point = make_scratch_dir(mounts, "overlay-", name);
 	int fd;
 
@@ -125,7 +127,8 @@ int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index,
 	_close_ int upper = mounts->upper_fds[index], work = mounts->work_fds[index];
 	_close_ int tree = -EBADF;
 	struct layers layers = { .lower = mounts->layer_fds + op->layer_first,
-				 .count = op->layer_count };
+				 .count = op->layer_count,
+				 .nosuid = !enter->plan->allow_suid };
 	char name[32];
 
 	mounts->upper_fds[index] = mounts->work_fds[index] = -EBADF;

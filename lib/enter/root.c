@@ -83,9 +83,7 @@ static int prepare_in_place(struct enter *enter, struct cloche_error *err)
 	if (mounts->root_fd < 0)
 		return root_error(errno, err);
 	return source_set_flags(enter, mounts->root_fd, "/",
-				MOUNT_ATTR_NOSUID | (op->flags & BIND_DEV ? 0 : MOUNT_ATTR_NODEV) |
-					(op->flags & BIND_RO ? MOUNT_ATTR_RDONLY : 0),
-				err);
+				source_bind_attributes(enter->plan, op->flags), err);
 }
 
 int root_prepare(struct enter *enter, struct cloche_error *err)

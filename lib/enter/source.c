@@ -328,9 +328,10 @@ static int open_bind_path(const struct enter *enter, const char *path, struct cl
 	return tree < 0 ? source_error(enter, path, errno, err) : tree;
 }
 
-static uint64_t bind_attributes(int flags)
+uint64_t source_bind_attributes(const struct plan *plan, int flags)
 {
-	return MOUNT_ATTR_NOSUID | (flags & BIND_DEV ? 0 : MOUNT_ATTR_NODEV) |
+	return (plan->allow_suid ? 0 : MOUNT_ATTR_NOSUID) |
+	       (flags & BIND_DEV ? 0 : MOUNT_ATTR_NODEV) |
 	       (flags & BIND_RO ? MOUNT_ATTR_RDONLY : 0);
 }
 
@@ -346,7 +347,8 @@ static int open_bind(const struct enter *enter, const struct fs_op *op, int *ret
 	}
 	if (tree < 0)
 		return tree;
-	r = source_set_flags(enter, tree, op->source, bind_attributes(op->flags), err);
+	r = source_set_flags(enter, tree, op->source,
+			     source_bind_attributes(enter->plan, op->flags), err);
 	if (r == 0)
 		*ret_tree = take_fd(&tree);
 	return r;
@@ -367,7 +369,8 @@ cold_path static int open_bind_fd(const struct enter *enter, const struct fs_op 
 			 AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
 		return source_error(enter, path, errno, err);
-	r = source_set_flags(enter, tree, path, bind_attributes(op->flags), err);
+	r = source_set_flags(enter, tree, path, source_bind_attributes(enter->plan, op->flags),
+			     err);
 	if (r < 0)
 		return r;
 	fd_release(op->fd);

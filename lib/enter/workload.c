@@ -157,7 +157,7 @@ static int confine(struct enter *enter, struct cloche_error *err)
 		r = caps_drop(plan, err);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (!plan->allow_suid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, ERROR_NO_NEW_PRIVS, errno, NULL);
 	r = landlock_lock(enter, err); /* before seccomp, which may forbid its calls */
 	return r == 0 ? seccomp_load(enter, err) : r;

@@ -45,6 +45,8 @@ void explain_caps_text(const struct plan *plan, FILE *out)
 		fputs("capability bounding set: as it is\n", out);
 	if (plan->locks_root && !plan->keep_caps)
 		fputs("securebits: " ROOT_BITS ", locked\n", out);
+	if (plan->allow_suid)
+		fputs("set-user-ID programs of mapped ids: allowed\n", out);
 	fprintf(out, "session keyring: %s\n", plan->new_keyring ? "a new one" : "the caller's");
 }
 
@@ -65,5 +67,6 @@ void explain_caps_json(const struct plan *plan, FILE *out)
 		json_set("bounding-set", plan->keep_caps, out);
 	fprintf(out, ", \"securebits\": \"%s\"",
 		plan->locks_root && !plan->keep_caps ? ROOT_BITS : "");
+	fprintf(out, ", \"no-new-privs\": %s", plan->allow_suid ? "false" : "true");
 	fprintf(out, ", \"new-keyring\": %s", plan->new_keyring ? "true" : "false");
 }

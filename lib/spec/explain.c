@@ -33,7 +33,8 @@ static size_t mount_flags(const struct plan *plan, const struct fs_op *op, const
 	flags[count++] = read_only ? "ro" : "rw";
 	if (op->type == OP_MQUEUE)
 		return count;
-	flags[count++] = "nosuid";
+	if (!plan->allow_suid || !(is_bind || op->type == OP_OVERLAY))
+		flags[count++] = "nosuid";
 	if (!(is_bind && op->flags & BIND_DEV))
 		flags[count++] = "nodev";
 	if (op->type == OP_PROC && plan->own_proc)

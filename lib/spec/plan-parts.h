@@ -38,3 +38,6 @@ must_check int plan_names(struct plan *plan, struct cloche_error *err);
 
 /** plan_caps - the capabilities of COMMAND, by set, and its keyring; needs plan->clone_flags */
 void plan_caps(struct plan *plan, const struct facts *facts);
+
+/** plan_suid - may set-user-ID programs be allowed, if that is asked for? After plan_ids() */
+must_check int plan_suid(const struct plan *plan, struct cloche_error *err);

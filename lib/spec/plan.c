@@ -192,7 +192,9 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r < 0)
 		return r;
 	plan_caps(plan, facts);
-	r = plan_nested_userns(plan, facts, err);
+	r = plan_suid(plan, err);
+	if (r == 0)
+		r = plan_nested_userns(plan, facts, err);
 	if (r == 0)
 		r = plan_supervision(plan, facts, err);
 	if (r == 0)

@@ -97,6 +97,7 @@ struct plan {
 	bool leaves_caps;      /* ... or rather: nothing at all is done about capabilities */
 	bool trims_bounding;   /* the bounding set is cut down to what is kept, else left alone */
 	bool locks_root;       /* securebits: uid 0 is nobody special, where nothing is kept */
+	bool allow_suid;       /* no_new_privs is not set, and binds are not nosuid */
 	bool new_keyring;      /* a session keyring of its own */
 	struct plan_landlock landlock;
 	bool new_session;

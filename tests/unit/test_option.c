@@ -588,6 +588,7 @@ static void test_flags(void)
 		{ "--not-a-security-boundary", FLAG_NOT_A_BOUNDARY },
 		{ "--new-session", FLAG_NEW_SESSION },
 		{ "--new-keyring", FLAG_NEW_KEYRING },
+		{ "--allow-suid", FLAG_ALLOW_SUID },
 		{ "--die-with-parent", FLAG_DIE_WITH_PARENT },
 		{ "--as-pid-1", FLAG_AS_PID_1 },
 	};
