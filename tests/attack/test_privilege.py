@@ -82,6 +82,57 @@ def test_C2_not_locked_when_capabilities_are_given(box, program):
     assert int(results["CapEff"], 16) == 1 << 10, results
 
 
+GIVEN, AMBIENT = 1 << 10, 1 << 13  # CAP_NET_BIND_SERVICE, CAP_NET_RAW
+
+
+@pytest.mark.vm
+@pytest.mark.personalities("cloche")
+def test_C1_no_more_than_was_given(box, program, run, user):
+    """Set by set, at once and after a further execve; another uid than 0 keeps what is ambient alone."""
+    options = ["--cap-add", "CAP_NET_BIND_SERVICE", "--cap-ambient", "cap_net_raw"]
+    is_zero = user.is_root == (box.kind == "cloche")  # the uid inside
+    kept = GIVEN | AMBIENT if is_zero else AMBIENT
+    expected = {"CapPrm": kept, "CapEff": kept, "CapInh": AMBIENT, "CapAmb": AMBIENT, "CapBnd": GIVEN | AMBIENT}
+    results = box.attack(program("caps"), "ids", "exec", "/attack", "ids", "regain", options=options)
+    for name, value in expected.items():
+        assert results.all(name) == [f"{value:016x}"] * 2, (name, results)
+    assert results["capset"] == results["ambient"] == "EPERM", results
+    regain_with_capabilities(box, program, run)
+
+
+SUID_MAPS = ["--uid-map", "0:{uid}:1000", "--gid-map", "0:{gid}:1000"]
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("kind", ["set-user-ID", "set-group-ID", "capabilities"])
+def test_F26_programs_of_the_host_with_allow_suid(personality, program, run, user, tmp_path, kind):
+    """Set-user-ID programs take effect only as ids that are mapped, and file capabilities only as far as --cap-add goes.
+    The control is the same program outside."""
+    needs_root_for("a set-user-ID program")
+    first = {"uid": 300000, "gid": 300000} if user.is_root else {
+        name: next(int(line.split(":")[1]) for line in open(f"/etc/sub{name}") if line.startswith(f"{user.name}:"))
+        for name in ("uid", "gid")}
+    target = tmp_path / "program"
+    target.write_bytes(pathlib.Path(program("caps")).read_bytes())
+    with acting_as_root():
+        os.chmod(tmp_path, 0o755)
+        os.chown(target, 0, 0)
+        os.chmod(target, {"set-user-ID": 0o4755, "set-group-ID": 0o2755}.get(kind, 0o755))
+        if kind == "capabilities":  # permitted, not effective: with that the kernel would refuse the execve
+            os.setxattr(target, "security.capability", struct.pack("<IIIII", 0x02000000, 1 << 21 | 1 << 13, 0, 0, 0))
+    maps = [word.format(**first) for word in SUID_MAPS]
+    argv = [personality, "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", *maps, "--uid", "7", "--gid", "7",
+            "--allow-suid", "--cap-drop", "ALL", "--cap-add", "CAP_NET_RAW", target, "ids"]
+    results = Results(run(argv, check=True).stdout)
+    assert (results["uid"], results["gid"], results["nnp"]) == ("7 7", "7 7", "0"), results
+    assert int(results["CapPrm"], 16) in ({AMBIENT} if kind == "capabilities" else {0}), results
+    free = Results(run(["setpriv", "--reuid=7", "--regid=7", "--clear-groups", target, "ids"], check=True).stdout) \
+        if user.is_root else control(run, str(target), "ids")
+    shown = {"set-user-ID": free["uid"].split()[1] == "0", "set-group-ID": free["gid"].split()[1] == "0",
+             "capabilities": int(free["CapPrm"], 16) & 1 << 21 != 0}
+    assert shown[kind], free
+
+
 @pytest.mark.vm
 def test_C3_no_new_privs(box, program, run):
     results = box.attack(program("caps"), "ids", "exec", "/attack", "ids", "regain")
