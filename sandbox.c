@@ -13,6 +13,7 @@
 #include "spec/explain.h"
 #include "spec/plan-landlock.h"
 #include "spec/report.h"
+#include "watch/policy.h"
 #include "watch/run.h"
 #include "watch/status.h"
 #include "watch/usage.h"
@@ -135,6 +136,9 @@ static int execute(const struct plan *plan, const struct facts *facts, struct en
 	case ACTION_PRINT_ARGS:
 		explain_arguments(plan, stdout);
 		break;
+	case ACTION_SECCOMP_DUMP:
+		*ret_status = 0;
+		return policy_dump(plan, facts, err);
 	default:
 		warn_of_order(plan);
 		warn_of_gaps(plan);

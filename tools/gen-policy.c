@@ -41,6 +41,22 @@ static int read_texts(char **words, struct policy_text texts[MAX_POLICIES])
 
 /* ---- texts ---- */
 
+/* What stands in the key of cached programs: FNV-1a of all texts. */
+static uint64_t hash_texts(const struct policy_text *texts)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (; texts->name; texts++)
+		for (const char *c = texts->text; *c; c++)
+			hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+	return hash;
+}
+
+static void print_hash(const struct policy_text *texts)
+{
+	printf("\n#define SHIPPED_HASH \"%016llx\"\n", (unsigned long long)hash_texts(texts));
+}
+
 static void print_string(const char *text)
 {
 	putchar('"');
@@ -55,8 +71,10 @@ static void print_string(const char *text)
 	putchar('"');
 }
 
-static void print_texts(const struct policy_text *texts)
+static void print_texts(const struct policy_text *all)
 {
+	const struct policy_text *texts = all;
+
 	puts("static const struct policy_text shipped_texts[] = {");
 	for (; texts->name; texts++) {
 		printf("\t{ \"%s\", ", texts->name);
@@ -64,20 +82,10 @@ static void print_texts(const struct policy_text *texts)
 		puts(" },");
 	}
 	puts("\t{ NULL, NULL },\n};");
+	print_hash(all);
 }
 
 /* ---- programs ---- */
-
-/* What stands in the key of cached programs: FNV-1a of all texts. */
-static uint64_t hash_texts(const struct policy_text *texts)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (; texts->name; texts++)
-		for (const char *c = texts->text; *c; c++)
-			hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-	return hash;
-}
 
 struct program_row {
 	char name[POLICY_NAME_SIZE];
@@ -131,8 +139,9 @@ static int print_programs(struct programs *programs)
 	for (const struct policy_text *text = programs->texts; r == 0 && text->name; text++) {
 		struct program_row *row = &programs->rows[programs->row_count];
 
-		if (strcmp(text->name, "groups") == 0)
-			continue;
+		if (strcmp(text->name, "groups") == 0 || strcmp(text->name, "none") == 0 ||
+		    strcmp(text->name, "no-suid") == 0)
+			continue; /* only for others to use */
 		programs->row_count++;
 		(void)snprintf(row->name, sizeof(row->name), "%s", text->name);
 		for (int variant = 0; r == 0 && variant < 2; variant++)
@@ -146,8 +155,8 @@ static int print_programs(struct programs *programs)
 		       row->first[0], row->count[0], row->native_count[0], row->first[1],
 		       row->count[1], row->native_count[1]);
 	}
-	printf("};\n\n#define SHIPPED_HASH \"%016llx\"\n",
-	       (unsigned long long)hash_texts(programs->texts));
+	puts("};");
+	print_hash(programs->texts);
 	return r;
 }
 

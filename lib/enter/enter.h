@@ -59,7 +59,11 @@ struct enter {
 	int go_fd;     /* read end: wait until it is closed before going on, -1 */
 	int ready_fd;  /* write end: closed once our namespaces are complete, -1 */
 	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
-	struct sock_fprog *filters; /* seccomp programs in order */
+	struct sock_fprog policy;   /* our own seccomp program, length 0: none */
+	bool policy_is_owned;	    /* ... in allocated memory */
+	bool logs_denied;	    /* ... and the kernel is to log what it denies */
+	struct sock_fprog init_policy; /* the init process's, length 0: none; constant memory */
+	struct sock_fprog *filters; /* seccomp programs of the caller's in order */
 	size_t filter_count;
 	char *file;	     /* what to execute; a copy, as the next two are */
 	char **command;	     /* COMMAND's argv */
@@ -225,8 +229,11 @@ must_check int caps_guard(const struct plan *plan, struct cloche_error *err);
  */
 must_check int landlock_lock(const struct enter *enter, struct cloche_error *err);
 
-/** seccomp_load - load the programs in order (seccomp.c) */
+/** seccomp_load - load our program and then the caller's in order (seccomp.c) */
 must_check int seccomp_load(const struct enter *enter, struct cloche_error *err);
+
+/** seccomp_load_init - load the init process's program */
+must_check int seccomp_load_init(const struct enter *enter, struct cloche_error *err);
 
 /** workload_run - the last steps, in the process that becomes COMMAND; returns only on failure
  * (workload.c) */

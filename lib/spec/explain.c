@@ -137,6 +137,7 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 	explain_caps_text(plan, out);
 	explain_limits_text(plan, out);
 	explain_landlock_text(plan, out);
+	explain_policy_text(plan, out);
 	fprintf(out, "descriptors from 3 on: %s\n",
 		plan->personality->inherits_fds ? "inherited" : "closed");
 	fprintf(out, "processes: %s\n",
@@ -242,6 +243,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	explain_caps_json(plan, out);
 	explain_limits_json(plan, out);
 	explain_landlock_json(plan, out);
+	explain_policy_json(plan, out);
 	fprintf(out, ", \"inherits-descriptors\": %s", json_bool(plan->personality->inherits_fds));
 	fprintf(out, ", \"init\": %s", json_bool(plan->has_init));
 	fprintf(out, ", \"new-session\": %s", json_bool(plan->new_session));

@@ -27,6 +27,9 @@ void explain_put_escaped(const char *text, FILE *out);
 
 /** explain_put_json - print @text as a JSON string */
 void explain_put_json(const char *text, FILE *out);
+/** explain_policy_text, explain_policy_json - the part about seccomp (explain-policy.c), likewise */
+void explain_policy_text(const struct plan *plan, FILE *out);
+void explain_policy_json(const struct plan *plan, FILE *out);
 
 /** explain_json - the plan as one JSON object; keys are documented in cloche(1) */
 void explain_json(const struct plan *plan, const struct facts *facts, FILE *out);

@@ -34,6 +34,8 @@ struct personality {
 				ends it */
 	bool hides_crashes;  /* no core file, no handler of cores, unless --rlimit core says so */
 	bool scopes_ipc;     /* Landlock keeps COMMAND from abstract sockets and signals outside */
+	const char *policy;  /* seccomp policy of COMMAND, "none" where there is none */
+	bool confines_init;  /* the init process gets a seccomp program, too */
 	bool private_mounts; /* mount propagation: private, else slave */
 	uint64_t root_size, dev_size, tmp_size, shm_size,
 		overlay_size; /* tmpfs limits in bytes, 0: the kernel's */

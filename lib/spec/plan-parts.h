@@ -23,6 +23,10 @@ must_check int plan_ids(struct plan *plan, const struct facts *facts, struct clo
 /** plan_idmaps - may the operations' --idmap be done? After the operations (plan-ids.c) */
 must_check int plan_idmaps(struct plan *plan, const struct facts *facts, struct cloche_error *err);
 
+/** plan_policy_make - the seccomp policy; after the namespaces inside are decided (plan-policy.c)
+ */
+must_check int plan_policy_make(struct plan *plan);
+
 /** plan_free_ids - release what plan_ids() made */
 void plan_free_ids(struct plan *plan);
 

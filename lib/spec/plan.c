@@ -202,6 +202,8 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_names(plan, err);
 	if (r == 0)
+		r = plan_policy_make(plan);
+	if (r == 0)
 		r = plan_mounts(plan, facts, err);
 	if (r == 0)
 		r = plan_idmaps(plan, facts, err);

@@ -54,6 +54,16 @@ struct plan_landlock {
 	size_t gap_count;
 };
 
+/* The seccomp program of ours, besides those that the caller gives. */
+struct plan_policy {
+	const char *shipped; /* the policy it starts from, NULL: a file or text of the user's */
+	bool is_off;
+	bool is_compiled;      /* at run time; else it is one of the ready programs */
+	bool opens_namespaces; /* COMMAND may make namespaces and mounts */
+	bool allows_32bit;
+	bool confines_init; /* the init process gets a program of its own */
+};
+
 struct plan {
 	const struct spec *spec; /* borrowed */
 	const struct personality *personality;
@@ -104,6 +114,7 @@ struct plan {
 	const char *argv0; /* NULL: the command's own name */
 
 	struct plan_limits limits;
+	struct plan_policy policy;
 
 	/* Supervision */
 	bool has_init; /* a process of ours stands between the supervisor and COMMAND */
@@ -138,6 +149,9 @@ size_t plan_idmap_ranges(const struct plan *plan, const struct fs_op *op, enum i
 /** plan_limits_make - the part of plan_make() that is about limits (plan-limits.c) */
 must_check int plan_limits_make(struct plan *plan, const struct facts *facts,
 				struct cloche_error *err);
+
+/** plan_policy_summary - what the plan's seccomp policy does, in a few words; a static string */
+const char *plan_policy_summary(const struct plan *plan);
 
 /** plan_free - release what the plan owns; fine on a zeroed one */
 void plan_free(struct plan *plan);

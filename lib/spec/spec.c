@@ -53,6 +53,7 @@ void spec_free(struct spec *spec)
 	free(spec->keep_fds);
 	free(spec->lock_files);
 	free(spec->sync_fds);
+	free(spec->policy.changes);
 	free(spec->add_seccomp_fds);
 	free(spec->cap_ops);
 	free(spec->limits.rlimits);

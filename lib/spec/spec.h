@@ -112,6 +112,8 @@ enum spec_flag {
 	FLAG_ALLOW_SUID,
 	FLAG_DIE_WITH_PARENT,
 	FLAG_AS_PID_1,
+	FLAG_ALLOW_32BIT,
+	FLAG_NO_SUID_CREATE,
 	FLAG_COUNT
 };
 
@@ -122,7 +124,8 @@ enum spec_action {
 	ACTION_INTROSPECT,
 	ACTION_EXPLAIN,
 	ACTION_EXPLAIN_JSON,
-	ACTION_PRINT_ARGS
+	ACTION_PRINT_ARGS,
+	ACTION_SECCOMP_DUMP
 };
 
 enum userns_limit {
@@ -249,6 +252,26 @@ struct spec_landlock {
 	struct spec_ports connect_tcp, bind_tcp;
 };
 
+/* --syscall-allow and --syscall-deny. */
+struct syscall_change {
+	const char *list; /* names and groups, separated by commas; no ERRNO behind them */
+	const char *errnum; /* name of an errno; NULL: allow */
+	int use;
+};
+
+enum seccomp_log {
+	SECCOMP_LOG_NONE,
+	SECCOMP_LOG_DENIED, /* what is denied is logged, too */
+	SECCOMP_LOG_ALLOW   /* what would be denied is only logged */
+};
+
+struct spec_policy {
+	struct spec_string name; /* of a shipped policy, a file, or a policy's text */
+	struct syscall_change *changes;
+	size_t change_count;
+	enum seccomp_log log;
+};
+
 struct spec {
 	const struct personality *personality;
 	enum spec_action action;
@@ -291,6 +314,7 @@ struct spec {
 	size_t sync_fd_count;
 	struct spec_fd block_fd, userns_block_fd, info_fd, json_status_fd;
 
+	struct spec_policy policy;
 	struct spec_fd seccomp_fd;
 	struct spec_fd *add_seccomp_fds;
 	size_t add_seccomp_count;

@@ -300,5 +300,7 @@ void init_main(struct enter *enter)
 	(void)signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when we tell it the status */
 	if (close_fds(enter) < 0)
 		_exit(enter->plan->personality->status_setup);
+	if (seccomp_load_init(enter, &err) < 0)
+		_exit(enter->plan->personality->status_setup);
 	supervise(enter, &set, command, supervisor, &family);
 }

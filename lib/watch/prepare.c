@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "watch/policy.h"
 
 #define MAX_PROGRAM_BYTES (64u << 10) /* twice the kernel's limit of 4096 instructions */
 
@@ -173,6 +174,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	if (r == 0)
 		r = prepare_environment(enter, err);
 	if (r == 0)
+		r = policy_prepare(enter, err);
+	if (r == 0)
 		r = prepare_filters(enter, err);
 	if (r == 0)
 		r = prepare_inner_maps(enter, err);
@@ -195,6 +198,7 @@ void prepare_free(struct enter *enter)
 	free(enter->exec_label);
 	free(enter->inner_uid_map);
 	free(enter->inner_gid_map);
+	free(enter->policy_is_owned ? enter->policy.filter : NULL);
 	free(enter->filters);
 	free(enter->pwd);
 	free(enter->fd_list);

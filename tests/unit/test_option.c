@@ -591,6 +591,8 @@ static void test_flags(void)
 		{ "--allow-suid", FLAG_ALLOW_SUID },
 		{ "--die-with-parent", FLAG_DIE_WITH_PARENT },
 		{ "--as-pid-1", FLAG_AS_PID_1 },
+		{ "--allow-32bit", FLAG_ALLOW_32BIT },
+		{ "--no-suid-create", FLAG_NO_SUID_CREATE },
 	};
 
 	CHECK_INT(ARRAY_SIZE(flags), FLAG_COUNT);

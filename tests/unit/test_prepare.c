@@ -14,7 +14,9 @@ static char *const command[] = { shell, option, script, NULL };
 
 static struct enter enter_of(struct plan *plan, struct spec *spec)
 {
-	*plan = (struct plan){ .spec = spec, .personality = spec->personality };
+	*plan = (struct plan){ .spec = spec,
+			       .personality = spec->personality,
+			       .policy = { .is_off = true } };
 	spec->command = command;
 	return (struct enter){ .plan = plan };
 }
