@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "policy/policy.h"
 
 bool policy_test_matches(const struct policy_test *test, uint32_t arch, const uint64_t args[6])
@@ -38,10 +39,10 @@ static bool rule_matches(const struct policy_rule *rule, uint32_t arch, const ui
 	return true;
 }
 
-/* ---- the multiplexers of i386 ---- */
+/* ---- the multiplexers of i386 and a few others ---- */
 
 /* linux/net.h and linux/ipc.h; the upper half of ipc's first argument is a version. */
-static const struct policy_subcall subcalls_i386[] = {
+static const struct policy_subcall subcalls_all[] = {
 	{ "socketcall", UINT32_MAX, 1, "socket" },
 	{ "socketcall", UINT32_MAX, 2, "bind" },
 	{ "socketcall", UINT32_MAX, 3, "connect" },
@@ -81,7 +82,7 @@ const struct policy_subcall *policy_subcalls(uint32_t arch)
 {
 	static const struct policy_subcall none[] = { { 0 } };
 
-	return arch == AUDIT_ARCH_I386 ? subcalls_i386 : none;
+	return policy_call_number("socketcall", arch) >= 0 ? subcalls_all : none;
 }
 
 bool policy_names_call(const struct policy *policy, const char *name)
@@ -110,18 +111,22 @@ uint32_t policy_subcall_action(const struct policy *policy, const struct policy_
 
 /* ---- one verdict ---- */
 
-static bool is_number_of(uint32_t number, const char *name, uint32_t arch)
-{
-	int named = policy_call_number(name, arch);
+/* The names that a rule may call a number by: its own, "" where it has none, and its digits. */
+struct names {
+	char name[POLICY_NAME_SIZE];
+	char digits[STR_NUMBER_SIZE];
+};
 
-	return named >= 0 && (uint32_t)named == number;
+static bool is_named(const struct names *names, const char *name)
+{
+	return strcmp(names->name, name) == 0 || strcmp(names->digits, name) == 0;
 }
 
-static bool decide_subcall(const struct policy *policy, uint32_t arch, uint32_t number,
+static bool decide_subcall(const struct policy *policy, uint32_t arch, const struct names *names,
 			   const uint64_t args[6], uint32_t *ret_action)
 {
 	for (const struct policy_subcall *sub = policy_subcalls(arch); sub->name; sub++)
-		if (is_number_of(number, sub->multiplexer, arch) &&
+		if (is_named(names, sub->multiplexer) &&
 		    !policy_names_call(policy, sub->multiplexer) &&
 		    (args[0] & sub->mask) == sub->number) {
 			*ret_action = policy_subcall_action(policy, sub);
@@ -133,20 +138,23 @@ static bool decide_subcall(const struct policy *policy, uint32_t arch, uint32_t 
 uint32_t policy_decide(const struct policy *policy, uint32_t arch, uint32_t number,
 		       const uint64_t args[6])
 {
-	char name[POLICY_NAME_SIZE];
+	struct names names = { 0 };
 	uint32_t action;
+	bool has_name = policy_call_name(number, arch, names.name);
 
 	if (arch == AUDIT_ARCH_X86_64 && number >= POLICY_X32_BIT)
 		return SECCOMP_RET_ERRNO | ENOSYS;
+	if (number >= POLICY_FIRST_COMMON)
+		(void)str_number(names.digits, number);
 	for (size_t i = policy->rule_count; i-- > 0;) {
 		const struct policy_rule *rule = &policy->rules[i];
 
-		if (is_number_of(number, rule->name, arch) && rule_matches(rule, arch, args))
+		if (is_named(&names, rule->name) && rule_matches(rule, arch, args))
 			return rule->action;
 	}
-	if (decide_subcall(policy, arch, number, args, &action))
+	if (decide_subcall(policy, arch, &names, args, &action))
 		return action;
-	if (policy->has_lid && (number > policy->lid || !policy_call_name(number, arch, name)))
+	if (policy->has_lid && (number > policy->lid || !has_name))
 		return policy->lid_action;
 	return policy->default_action;
 }

@@ -28,8 +28,6 @@ static const char *arch_name(uint32_t arch)
 		return "arm";
 	case AUDIT_ARCH_RISCV64:
 		return "riscv64";
-	case AUDIT_ARCH_PPC64LE:
-		return "ppc64le";
 	default:
 		return NULL;
 	}

@@ -12,9 +12,7 @@
 #include "base/str.h"
 #include "policy/policy.h"
 
-#define FIRST_COMMON 424
 #define LAST_NUMBER 1023
-
 static const struct {
 	const char *name;
 	uint32_t number;
@@ -47,7 +45,8 @@ static const struct {
 	{ "file_setattr", 469, 0 },
 };
 
-/* On other machines the order of arguments (s390: clone) or the numbers (mips) differ. */
+/* On other machines the order of arguments (s390: clone) or the numbers (mips) differ, or there are
+ * multiplexers (ppc64). */
 static const struct {
 	const char *name; /* meson's cpu_family() */
 	uint32_t arch, twin;
@@ -55,7 +54,6 @@ static const struct {
 	{ "x86_64", AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 },
 	{ "aarch64", AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM },
 	{ "riscv64", AUDIT_ARCH_RISCV64, 0 },
-	{ "ppc64", AUDIT_ARCH_PPC64LE, 0 },
 	{ "x86", AUDIT_ARCH_I386, 0 },
 	{ "arm", AUDIT_ARCH_ARM, 0 },
 };
@@ -117,7 +115,7 @@ static bool parse_number(const char *name, int *ret_number)
 {
 	uint64_t number;
 
-	if (num_parse(name, LAST_NUMBER, &number) < 0 || number < FIRST_COMMON)
+	if (num_parse(name, LAST_NUMBER, &number) < 0 || number < POLICY_FIRST_COMMON)
 		return false;
 	*ret_number = (int)number;
 	return true;

@@ -16,8 +16,10 @@
 #include "base/util.h"
 
 #define POLICY_MAX_TESTS 6
-#define POLICY_NAME_SIZE 32	     /* of a system call or a group, its end included */
-#define POLICY_MAX_RULES 32768	     /* after groups are expanded */
+#define POLICY_FIRST_COMMON 424 /* since Linux 5.1 new numbers are the same on all architectures   \
+				 */
+#define POLICY_NAME_SIZE 32	/* of a system call or a group, its end included */
+#define POLICY_MAX_RULES 32768	/* after groups are expanded */
 #define POLICY_MAX_TEXT (256u << 10) /* bytes */
 #define POLICY_TOKEN_SIZE 64
 
@@ -111,14 +113,15 @@ bool policy_call_name(uint32_t number, uint32_t arch, char buf[POLICY_NAME_SIZE]
 /** policy_test_matches - is @test true of these arguments? */
 bool policy_test_matches(const struct policy_test *test, uint32_t arch, const uint64_t args[6]);
 
-/* One call inside of a multiplexer of i386, socketcall(2) or ipc(2). */
+/* One call inside of a multiplexer, socketcall(2) or ipc(2). */
 struct policy_subcall {
 	const char *multiplexer;
 	uint32_t mask, number; /* of the multiplexer's first argument */
 	const char *name;      /* the call that does the same */
 };
 
-/** policy_subcalls - the list, which ends with a NULL name; empty but on i386 */
+/** policy_subcalls - the list, which ends with a NULL name; empty where @arch has no multiplexers
+ */
 const struct policy_subcall *policy_subcalls(uint32_t arch);
 
 /** policy_names_call - does a rule name the call @name? */

@@ -501,8 +501,27 @@ static void test_oracle(void)
 	policy_free(&policy);
 }
 
+/* Numbers as the kernel's tables have them; libseccomp hides some of them behind multiplexers. */
+static void test_numbers(void)
+{
+	CHECK_INT(policy_call_number("socket", AUDIT_ARCH_I386), 359);
+	CHECK_INT(policy_call_number("bind", AUDIT_ARCH_I386), 361);
+	CHECK_INT(policy_call_number("accept", AUDIT_ARCH_I386), -1);
+	CHECK_INT(policy_call_number("semget", AUDIT_ARCH_I386), 393);
+	CHECK_INT(policy_call_number("socketcall", AUDIT_ARCH_I386), 102);
+	CHECK_INT(policy_call_number("ipc", AUDIT_ARCH_I386), 117);
+	CHECK_INT(policy_call_number("socket", AUDIT_ARCH_X86_64), 41);
+	CHECK_INT(policy_call_number("socketcall", AUDIT_ARCH_X86_64), -1);
+	CHECK_INT(policy_call_number("open_tree_attr", AUDIT_ARCH_I386), 467);
+	CHECK_INT(policy_call_number("open_tree_attr", AUDIT_ARCH_AARCH64), 467);
+	CHECK_INT(policy_call_number("uretprobe", AUDIT_ARCH_X86_64), 335);
+	CHECK_INT(policy_call_number("uretprobe", AUDIT_ARCH_AARCH64), -1);
+	CHECK_INT(policy_call_number("no_such_call", AUDIT_ARCH_X86_64), -1);
+}
+
 int main(void)
 {
+	test_numbers();
 	test_actions();
 	test_last_rule_decides();
 	test_tests();
