@@ -13,6 +13,7 @@
 #include "policy/policy.h"
 
 #define LAST_NUMBER 1023
+
 static const struct {
 	const char *name;
 	uint32_t number;
