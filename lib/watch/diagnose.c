@@ -39,10 +39,18 @@ static bool in_first_userns(void)
 	return file_contains("/proc/self/uid_map", "         0          0 4294967295");
 }
 
+/* Inside a sandbox like ours that forbids them, whose seccomp policy may refuse the call first. */
+static bool in_sandbox_that_forbids(void)
+{
+	return file_starts("/proc/sys/user/max_user_namespaces", "0\n") && !in_first_userns();
+}
+
 static enum error_hint userns_hint(int errnum)
 {
+	if (in_sandbox_that_forbids())
+		return HINT_USERNS_NESTED_DENIED;
 	if (errnum == ENOSPC && file_starts("/proc/sys/user/max_user_namespaces", "0\n"))
-		return in_first_userns() ? HINT_USERNS_SYSCTL : HINT_USERNS_NESTED_DENIED;
+		return HINT_USERNS_SYSCTL;
 	if (errnum == ENOSPC)
 		return in_first_userns() ? HINT_USERNS_LIMIT_REACHED : HINT_USERNS_NESTED_DENIED;
 	if (file_starts("/proc/sys/kernel/unprivileged_userns_clone", "0"))
@@ -76,7 +84,8 @@ void diagnose(const struct plan *plan, struct cloche_error *err)
 
 	if (err->code == ERROR_KERNEL_TOO_OLD && kernel_is_new_enough()) {
 		err->code = ERROR_CALL_REFUSED;
-		err->hint = HINT_OUTER_SECCOMP;
+		err->hint =
+			in_sandbox_that_forbids() ? HINT_USERNS_NESTED_DENIED : HINT_OUTER_SECCOMP;
 	}
 	if (err->hint != HINT_NONE || !(plan->clone_flags & CLONE_NEWUSER))
 		return;

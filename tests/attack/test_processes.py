@@ -50,7 +50,9 @@ def test_P1_kill_everything(box, program, victim):
 
 @pytest.mark.personalities("cloche")
 def test_P3_trace_a_process_of_the_host(box, program, run, victim):
-    results = box.attack(program("processes"), "takeover", str(victim.pid))
+    by_policy = box.attack(program("processes"), "takeover", str(victim.pid))
+    assert set(by_policy.values()) == {"EPERM", "ESRCH", "ENOENT"}
+    results = box.attack(program("processes"), "takeover", str(victim.pid), options=["--seccomp-policy", "none"])
     attempts = {name.split(":")[1]: value for name, value in results.items()}
     by_file = {name: attempts.pop(name) for name in list(attempts) if name in FILES}
     assert set(attempts.values()) == {"ESRCH"} and len(attempts) >= 7, attempts
@@ -65,8 +67,11 @@ FILES = ("environ", "auxv", "maps", "mem", "exe", "root", "cwd", "ns/mnt", "ns/u
 
 @pytest.mark.vm
 def test_P4_take_over_pid_1(box, program):
-    """The control is a process of COMMAND's own in the same sandbox: there all of it works."""
-    results = box.attack(program("processes"), "ancestors", "0", "child", userns=True)
+    """The control is a process of COMMAND's own in the same sandbox: there all of it works, without a policy."""
+    by_policy = box.attack(program("processes"), "ancestors", "0")
+    assert {value for name, value in by_policy.items() if name.startswith("1:")} <= DENIED, by_policy
+    results = box.attack(program("processes"), "ancestors", "0", "child", userns=True,
+                         options=["--seccomp-policy", "none"])
     child = results["child"]
     attempts = {name: value for name, value in results.items() if name.startswith("1:")}
     assert len(attempts) >= 23

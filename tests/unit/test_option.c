@@ -199,6 +199,8 @@ static const char *argument_for(const struct option_row *row, int index)
 	case KIND_STRING:
 		if (row->group == GROUP_LIMITS)
 			return limit_for(row->arg[index].meta);
+		if (strncmp(row->arg[index].meta, "LIST", 4) == 0)
+			return "read,@two";
 		return strcmp(row->arg[index].meta, "PORTS") == 0 ? "80" : "/x";
 	default:
 		return "/x";
@@ -1081,8 +1083,31 @@ static void test_all(void)
 	test_spec_add();
 }
 
+static void test_syscall_lists(void)
+{
+	struct parsed p;
+
+	ACCEPT(&p, "--syscall-deny", "read,@two:ENOSYS", "--syscall-allow", "write",
+	       "--syscall-deny=open");
+	CHECK_INT(p.spec.policy.change_count, 3);
+	CHECK_STR(p.spec.policy.changes[0].list, "read,@two");
+	CHECK_STR(p.spec.policy.changes[0].errnum, "ENOSYS");
+	CHECK_STR(p.spec.policy.changes[1].list, "write");
+	CHECK_STR(p.spec.policy.changes[1].errnum, NULL);
+	CHECK_STR(p.spec.policy.changes[2].errnum, "EPERM");
+	CHECK_INT(p.spec.policy.changes[2].use, 2);
+	spec_free(&p.spec);
+	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-allow", "read:ENOSYS", "x");
+	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-deny", "read:", "x");
+	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-deny", "read:enosys", "x");
+	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-deny", ",read", "x");
+	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-deny", "read;allow", "x");
+	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-deny", "", "x");
+}
+
 int main(void)
 {
+	test_syscall_lists();
 	test_ports();
 	test_isolation();
 	if (fcntl(0, F_GETFD) < 0)
