@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "policy/dump.h"
+#include "policy/oci.h"
 #include "policy/policy.h"
 #include "policy/request.h"
 #include "shipped-texts.h"
@@ -44,8 +45,8 @@ static void limit_myself(void)
 
 /* ---- the request ---- */
 
-/* Takes "NAME NUMBER\n" from the front of @rest. */
-static int take_number(char **rest, const char *name, uint64_t max, uint64_t *ret_number)
+/* Takes "NAME TEXT\n". */
+static int take_word(char **rest, const char *name, char **ret_word)
 {
 	char *line = *rest, *end = strchr(line, '\n');
 	size_t length = strlen(name);
@@ -54,7 +55,17 @@ static int take_number(char **rest, const char *name, uint64_t max, uint64_t *re
 		return -EINVAL;
 	*end = '\0';
 	*rest = end + 1;
-	return num_parse(line + length + 1, max, ret_number);
+	*ret_word = line + length + 1;
+	return 0;
+}
+
+/* Takes "NAME NUMBER\n". */
+static int take_number(char **rest, const char *name, uint64_t max, uint64_t *ret_number)
+{
+	char *word;
+	int r = take_word(rest, name, &word);
+
+	return r < 0 ? r : num_parse(word, max, ret_number);
 }
 
 static int take_text(char **rest, char **ret_text)
@@ -67,6 +78,34 @@ static int take_text(char **rest, char **ret_text)
 	(*rest)[length] = '\0';
 	*ret_text = *rest;
 	*rest += length + 1;
+	return 0;
+}
+
+/* The number that @text begins with; what follows its dot is left. */
+static unsigned leading_number(char **text)
+{
+	uint64_t number = 0;
+	char *word = *text;
+	size_t length = strspn(word, "0123456789");
+
+	*text += length + (word[length] == '.');
+	word[length] = '\0';
+	return num_parse(word, UINT16_MAX, &number) < 0 ? 0 : (unsigned)number;
+}
+
+static int take_host(char **rest, struct oci_host *ret_host)
+{
+	uint64_t caps;
+	char *release;
+	int r = take_number(rest, "caps", UINT64_MAX, &caps);
+
+	if (r == 0)
+		r = take_word(rest, "kernel", &release);
+	if (r < 0)
+		return r;
+	*ret_host = (struct oci_host){ .arch = policy_native_arch(), .caps = caps };
+	ret_host->major = leading_number(&release);
+	ret_host->minor = leading_number(&release);
 	return 0;
 }
 
@@ -130,6 +169,8 @@ static int compile(char *request)
 	struct policy policy = POLICY_EMPTY;
 	struct policy_error err = { 0 };
 	struct policy_context context = { .shipped = shipped_texts };
+	struct oci_host host;
+	bool has_twin = false;
 	uint64_t flags;
 	char *text;
 
@@ -141,16 +182,22 @@ static int compile(char *request)
 	if (take_number(&request, "flags", UINT32_MAX, &flags) < 0)
 		return 1;
 	context.flags = flags & POLICY_REQUEST_USERNS ? POLICY_USERNS : 0;
+	if (flags & POLICY_REQUEST_JSON && take_host(&request, &host) < 0)
+		return 1;
 	for (size_t index = 0; *request; index++) {
 		int r = take_text(&request, &text);
 
-		if (r == 0)
+		if (r == 0 && index == 0 && flags & POLICY_REQUEST_JSON)
+			r = oci_read(&policy, text, &host, &has_twin, &err);
+		else if (r == 0)
 			r = policy_parse(&policy, text, &context, &err);
 		if (r < 0)
 			return err.reason ? answer_error(index, &err) : 1;
 	}
 	if (flags & POLICY_REQUEST_LOG)
 		log_instead(&policy);
+	if (has_twin)
+		flags |= POLICY_REQUEST_32BIT;
 	return emit(&policy, flags);
 }
 

@@ -17,7 +17,7 @@ static void add_place(struct str_buf *buf, const struct oci_place *place)
 	if (place->key) {
 		if (buf->length)
 			str_add_char(buf, '.');
-		str_add(buf, place->key);
+		str_add_escaped(buf, place->key);
 	} else if (place->above) {
 		str_add_char(buf, '[');
 		str_add_number(buf, place->index);

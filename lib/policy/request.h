@@ -6,10 +6,12 @@
  *
  *	POLICY_REQUEST_HEAD
  *	"flags " decimal bits of enum policy_request_flag, "\n"
+ *	with POLICY_REQUEST_JSON "caps " the decimal bits of the capabilities that COMMAND keeps, "\n",
+ *	"kernel " its release, "\n"; the first text is a profile in JSON then
  *	and for each text, in order: "text " its length "\n" the text "\n"
  *
  * The answer is the program (exit status 0), or, with POLICY_STATUS_TEXT, five lines: the index of
- * the text, the line in it, the shipped policy it uses there or nothing, the word, the reason.
+ * the text, the line in it (0: in none), the shipped policy it uses there or nothing, the word, the reason.
  */
 #pragma once
 
@@ -24,7 +26,8 @@
 enum policy_request_flag {
 	POLICY_REQUEST_USERNS = 1 << 0,
 	POLICY_REQUEST_32BIT = 1 << 1,
-	POLICY_REQUEST_LOG = 1 << 2 /* what would be denied is only logged */
+	POLICY_REQUEST_LOG = 1 << 2, /* what would be denied is only logged */
+	POLICY_REQUEST_JSON = 1 << 3
 };
 
 #define POLICY_STATUS_TEXT 3

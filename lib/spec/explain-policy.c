@@ -7,7 +7,11 @@
 
 static const char *policy_name(const struct plan *plan)
 {
-	return plan->policy.shipped ? plan->policy.shipped : plan->spec->policy.name.text;
+	const struct spec_policy *spec = &plan->spec->policy;
+
+	if (plan->policy.shipped)
+		return plan->policy.shipped;
+	return plan->policy.is_json ? spec->json.text : spec->name.text;
 }
 
 static const char *log_name(const struct plan *plan)
@@ -40,7 +44,9 @@ void explain_policy_text(const struct plan *plan, FILE *out)
 		return;
 	fprintf(out, "  namespaces and mounts inside: %s; 32-bit programs: %s\n",
 		plan->policy.opens_namespaces ? "as the kernel allows" : "as the policy says",
-		plan->policy.allows_32bit ? "under the same rules" : "killed");
+		plan->policy.allows_32bit ? "under the same rules"
+		: plan->policy.is_json	  ? "as the policy says"
+					  : "killed");
 	if (spec_flag(plan->spec, FLAG_NO_SUID_CREATE))
 		fputs("  set-user-ID and set-group-ID files cannot be made\n", out);
 	if (spec->log != SECCOMP_LOG_NONE)

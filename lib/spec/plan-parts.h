@@ -25,7 +25,7 @@ must_check int plan_idmaps(struct plan *plan, const struct facts *facts, struct 
 
 /** plan_policy_make - the seccomp policy; after the namespaces inside are decided (plan-policy.c)
  */
-must_check int plan_policy_make(struct plan *plan);
+must_check int plan_policy_make(struct plan *plan, struct cloche_error *err);
 
 /** plan_free_ids - release what plan_ids() made */
 void plan_free_ids(struct plan *plan);

@@ -34,10 +34,12 @@ const char *plan_policy_summary(const struct plan *plan)
 {
 	const char *name = plan->policy.shipped;
 
-	return name ? shipped[find_shipped(name)].summary : "as the policy says";
+	return name		      ? shipped[find_shipped(name)].summary
+	       : plan->policy.is_json ? "as the profile says"
+				      : "as the policy says";
 }
 
-int plan_policy_make(struct plan *plan)
+int plan_policy_make(struct plan *plan, struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
 	struct plan_policy *policy = &plan->policy;
@@ -45,12 +47,21 @@ int plan_policy_make(struct plan *plan)
 		spec->policy.name.text ? spec->policy.name.text : plan->personality->policy;
 	int found = find_shipped(name);
 
+	policy->is_json = spec->policy.json.text;
+	if (policy->is_json && spec->policy.name.text) {
+		err->use = spec->policy.json.use;
+		return error_set_detail(err, ERROR_SECCOMP_WITH_ADD, 0, "seccomp-json",
+					"seccomp-policy");
+	}
+	if (policy->is_json)
+		found = -1;
 	policy->shipped = found >= 0 ? shipped[found].name : NULL;
 	policy->is_compiled = found < 0 || spec->policy.change_count ||
 			      spec_flag(spec, FLAG_NO_SUID_CREATE) ||
 			      spec->policy.log == SECCOMP_LOG_ALLOW;
 	policy->is_off = !policy->is_compiled && strcmp(name, "none") == 0;
-	policy->opens_namespaces = plan->max_userns < 0 || plan->keep_caps >> CAP_SYS_ADMIN & 1;
+	policy->opens_namespaces =
+		!policy->is_json && (plan->max_userns < 0 || plan->keep_caps >> CAP_SYS_ADMIN & 1);
 	policy->allows_32bit = spec_flag(spec, FLAG_ALLOW_32BIT);
 	policy->confines_init = plan->has_init && plan->personality->confines_init;
 	return 0;

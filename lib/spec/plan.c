@@ -202,7 +202,7 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_names(plan, err);
 	if (r == 0)
-		r = plan_policy_make(plan);
+		r = plan_policy_make(plan, err);
 	if (r == 0)
 		r = plan_mounts(plan, facts, err);
 	if (r == 0)

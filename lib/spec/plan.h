@@ -57,6 +57,7 @@ struct plan_landlock {
 /* The seccomp program of ours, besides those that the caller gives. */
 struct plan_policy {
 	const char *shipped; /* the policy it starts from, NULL: a file or text of the user's */
+	bool is_json;	     /* ... a file with a profile in JSON */
 	bool is_off;
 	bool is_compiled;      /* at run time; else it is one of the ready programs */
 	bool opens_namespaces; /* COMMAND may make namespaces and mounts */

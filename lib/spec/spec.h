@@ -267,6 +267,7 @@ enum seccomp_log {
 
 struct spec_policy {
 	struct spec_string name; /* of a shipped policy, a file, or a policy's text */
+	struct spec_string json; /* file with a profile instead */
 	struct syscall_change *changes;
 	size_t change_count;
 	enum seccomp_log log;

@@ -8,8 +8,10 @@
 #include "watch/policy.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include "base/fd.h"
 #include "base/helper.h"
@@ -91,14 +93,14 @@ static bool is_text(const char *name)
 	return name[strcspn(name, " \t\n;#")] != '\0';
 }
 
-static int read_policy(const char *file, char **ret_text, struct cloche_error *err)
+static int read_policy(const char *file, bool is_json, char **ret_text, struct cloche_error *err)
 {
 	_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	_free_ char *text = NULL;
 	size_t size;
 	int r = fd < 0 ? -errno : fd_read_all(fd, MAX_POLICY_FILE, &text, &size);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT && !is_json)
 		error_set_hint(err, HINT_POLICY_NAMES);
 	if (r < 0)
 		return error_set(err, ERROR_POLICY_READ, -r, file);
@@ -108,6 +110,21 @@ static int read_policy(const char *file, char **ret_text, struct cloche_error *e
 	return 0;
 }
 
+static int add_profile(struct request *request, struct cloche_error *err)
+{
+	const struct spec_string *json = &request->plan->spec->policy.json;
+	_free_ char *text = NULL;
+	int r;
+
+	err->use = json->use;
+	r = read_policy(json->text, true, &text, err);
+	if (r == 0)
+		r = add_text(request, text, json->use, json->text, err);
+	if (r == 0)
+		err->use = -1;
+	return r;
+}
+
 static int add_base(struct request *request, struct cloche_error *err)
 {
 	const struct spec_string *name = &request->plan->spec->policy.name;
@@ -115,6 +132,8 @@ static int add_base(struct request *request, struct cloche_error *err)
 	int use = name->text ? name->use : -1, r;
 	_free_ char *text = NULL;
 
+	if (request->plan->policy.is_json)
+		return add_profile(request, err);
 	err->use = use;
 	if (shipped) {
 		text = str_format("use %s", shipped);
@@ -122,7 +141,7 @@ static int add_base(struct request *request, struct cloche_error *err)
 	} else if (is_text(name->text)) {
 		r = add_text(request, name->text, use, NULL, err);
 	} else {
-		r = read_policy(name->text, &text, err);
+		r = read_policy(name->text, false, &text, err);
 		if (r == 0)
 			r = add_text(request, text, use, name->text, err);
 	}
@@ -145,17 +164,31 @@ static int add_change(struct request *request, const struct syscall_change *chan
 	return add_text(request, text, change->use, NULL, err);
 }
 
+/* What the conditions of a profile are about; for others nothing, so that they stay cached. */
+static char *request_host(const struct plan *plan)
+{
+	struct utsname uts;
+
+	if (!plan->policy.is_json)
+		return strdup("");
+	if (uname(&uts) < 0)
+		return NULL;
+	return str_format("caps %" PRIu64 "\nkernel %s\n", plan->keep_caps, uts.release);
+}
+
 static int make_request(struct request *request, struct cloche_error *err)
 {
 	const struct plan *plan = request->plan;
 	const struct spec_policy *spec = &plan->spec->policy;
 	int flags = (plan->policy.opens_namespaces ? POLICY_REQUEST_USERNS : 0) |
 		    (plan->policy.allows_32bit ? POLICY_REQUEST_32BIT : 0) |
-		    (spec->log == SECCOMP_LOG_ALLOW ? POLICY_REQUEST_LOG : 0);
+		    (spec->log == SECCOMP_LOG_ALLOW ? POLICY_REQUEST_LOG : 0) |
+		    (plan->policy.is_json ? POLICY_REQUEST_JSON : 0);
+	_free_ char *host = request_host(plan);
 	int r;
 
 	request->origins = calloc(spec->change_count + 2, sizeof(*request->origins));
-	request->text = str_format(POLICY_REQUEST_HEAD "flags %d\n", flags);
+	request->text = host ? str_format(POLICY_REQUEST_HEAD "flags %d\n%s", flags, host) : NULL;
 	if (!request->origins || !request->text)
 		return error_no_memory(err);
 	r = add_base(request, err);
