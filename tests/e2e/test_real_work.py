@@ -22,7 +22,7 @@ CHROMIUM = next((path for path in ("/usr/lib/chromium/chromium", "/usr/lib64/chr
 def pytest_generate_tests(metafunc):
     marker = metafunc.definition.get_closest_marker("policies")
     if "policy" in metafunc.fixturenames:
-        metafunc.parametrize("policy", marker.args if marker else ["default"])
+        metafunc.parametrize("policy", marker.args if marker else ["default", "strict"])
 
 
 @pytest.fixture
@@ -226,7 +226,6 @@ document.getElementById("p").textContent = "scripted " + f();
 
 
 @pytest.mark.only_user  # as root Chromium wants --no-sandbox
-@pytest.mark.policies("default")
 @pytest.mark.slow
 def test_chromium(work, tmp_path):
     write(tmp_path, page_html=PAGE)
