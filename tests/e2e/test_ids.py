@@ -4,6 +4,7 @@
 Root maps any ids; the ordinary user those that /etc/subuid and /etc/subgid give him, by newuidmap(1). `ids` is a block
 of such ids; there must be one (useradd makes it).
 """
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import types
 
 import pytest
 
-from conftest import acting_as_root
+from conftest import acting_as_root, pid_namespace, pids_in_pid_namespace, wait_until
 from e2elib import assert_fails, pipe, setup_status, status_of  # noqa: F401: pipe is a fixture
 
 ROOT_FIRST = 300000  # ids of nobody: root needs no file to map them
@@ -392,3 +393,129 @@ def test_explain(run, personality, ids):
     assert plan["maps-written-by"] == ("root" if os.geteuid() == 0 else "newuidmap and newgidmap"), plan
     text = run([personality, *USERNS, "--explain", *both(ids), "true"]).stdout
     assert f"uid 0 to 999 inside: {ids.uid} to {ids.uid + 999} outside" in text, text
+
+
+# ---- hosts of other kinds: files of our own over the host's, in a mount namespace that root makes ------------------
+@pytest.fixture
+def on_host(run, personality, user, tmp_path):
+    """on_host({path: text, or None for a program that is missing}, options, command...): as the user there."""
+    def on_host(files, options, *command):
+        if os.geteuid() != 0 and not user.is_root:
+            with acting_as_root():
+                if os.geteuid() != 0:
+                    pytest.skip("only root can make another host")
+        script, words = "", []
+        for number, (path, text) in enumerate(files.items()):
+            replacement = "/dev/null"
+            if text is not None:
+                replacement = str(tmp_path / f"host-{number}")
+                with open(replacement, "w") as file:
+                    file.write(text)
+            script += f'mount --bind "$1" {path}; shift; '
+            words.append(replacement)
+        argv = [str(personality), *USERNS, "--ro-bind", "/", "/", "--proc", "/proc", *options, "--", *command]
+        with acting_as_root():
+            return run(["unshare", "--mount", "--propagation", "private", "sh", "-euc", f'{script} exec "$@"', "sh", *words,
+                        "setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups", *argv])
+    return on_host
+
+
+@pytest.mark.only_user
+def test_newuidmap_is_missing(on_host, personality, ids):
+    for program in ("newuidmap", "newgidmap"):
+        made = on_host({f"/usr/bin/{program}": None}, both(ids), "true")
+        assert_fails(made, personality, "newuidmap")
+        if personality.name == "cloche":
+            assert made.stderr.startswith("cloche: --uid-map ") and "package uidmap" in made.stderr, made
+
+
+@pytest.mark.only_user
+def test_files_without_the_user(on_host, personality, user):
+    made = on_host({"/etc/subuid": "", "/etc/subgid": ""}, ["--map-auto"], "true")
+    assert_fails(made, personality, "/etc/subuid")
+    assert personality.name == "bwrap" or "usermod --add-subuids" in made.stderr, made
+    made = on_host({"/etc/subuid": f"root:1:1\n{user.name}x:100000:9\n"}, ["--uid-map", "0:100000:1"], "true")
+    assert_fails(made, personality, "/etc/subuid", "none")
+
+
+@pytest.mark.only_user
+def test_files_by_number_and_several_lines(on_host, user):
+    """newuidmap and we read them alike: several lines, by name and by number, and a range over two that touch."""
+    text = f"{user.name}:200000:10\nother:200010:5\n# a comment\n{user.uid}:300000:7\n{user.name}:300007:3\n"
+    made = on_host({"/etc/subuid": text, "/etc/subgid": text}, ["--map-auto", "--map-root"], "cat", UID_MAP)
+    assert maps_of(made.stdout) == [(0, user.uid, 1), (1, 200000, 10), (11, 300000, 7), (18, 300007, 3)], made
+    made = on_host({"/etc/subuid": text}, ["--uid-map", "0:300005:5"], "cat", UID_MAP)
+    assert maps_of(made.stdout) == [(0, 300005, 5)], made
+
+
+@pytest.mark.only_user
+def test_other_source_of_ids(on_host, personality, user):
+    """With `subid:` in nsswitch.conf newuidmap does not ask the files: no refusal of ours, it is newuidmap that answers."""
+    files = {"/etc/nsswitch.conf": "passwd: files\nsubid: sss\n", "/etc/subuid": "", "/etc/subgid": ""}
+    made = on_host(files, ["--uid-map", "0:100000:1"], "true")
+    assert_fails(made, personality, "/usr/bin/newuidmap")
+    made = on_host(files, ["--map-auto"], "true")
+    assert_fails(made, personality)
+    assert personality.name == "bwrap" or "nsswitch.conf" in made.stderr, made
+
+
+@pytest.mark.only_user
+def test_program_that_its_user_cannot_read(run, personality, user, ids, tmp_path):
+    """Such a program's process is not dumpable, and its map files are root's, unless it says otherwise."""
+    with acting_as_root():
+        if os.geteuid() != 0:
+            pytest.skip("only root can make a file that its user may execute only")
+        target = tmp_path / personality.name
+        target.write_bytes(open(personality.path, "rb").read())
+        os.chown(target, 0, 0)
+        target.chmod(0o711)
+    made = run([target, *USERNS, "--ro-bind", "/", "/", "--proc", "/proc", *both(ids), "cat", UID_MAP])
+    assert maps_of(made.stdout) == [(0, ids.uid, 1000)], made
+
+
+# ---- the owner outside ---------------------------------------------------------------------------------------------
+@pytest.fixture
+def running(run, personality, ids, pipe):
+    """A sandbox that sleeps as another user than its owner: (its supervisor, the child's pid)."""
+    started = []
+
+    def running(*options):
+        read, write = pipe()
+        argv = [str(personality), *USERNS, "--unshare-pid", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", *both(ids), *options,
+                "--info-fd", str(write), "--", "sh", "-c", "echo ready; exec sleep 60"]
+        started.append(subprocess.Popen(argv, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True))
+        os.close(write)
+        pid = json.loads(os.read(read, 4096))["child-pid"]
+        assert started[-1].stdout.readline() == "ready\n"
+        return started[-1], pid
+    yield running
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_owner_can_join(running, run):
+    """Though pid 1 is another user's process for the kernel."""
+    _, pid = running()
+    made = run(["nsenter", f"--target={pid}", "--user", "--mount", "--pid", "cat", UID_MAP])
+    assert maps_of(made.stdout) == [(0, maps_of(made.stdout)[0][1], 1000)], made
+
+
+def living(namespace):
+    """Processes of the pid namespace; its first one is ours to reap after the supervisor's death, and may be dead already."""
+    found = []
+    for pid in pids_in_pid_namespace(namespace):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
+            found += [pid] if file.read().rpartition(")")[2].split()[0] not in "ZX" else []
+    return found
+
+
+def test_ends_with_its_supervisor(running):
+    """The change of ids undoes what prctl(2) set to happen then; it has to be set again."""
+    for options in ((), ("--cap-add", "CAP_SYS_ADMIN")):
+        process, pid = running(*options)
+        namespace = pid_namespace(pid)
+        assert living(namespace)
+        process.kill()
+        process.wait(60)
+        wait_until(lambda: not living(namespace))
