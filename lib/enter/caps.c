@@ -93,14 +93,9 @@ int caps_drop(const struct plan *plan, struct cloche_error *err)
  * one harmless one in the permitted set keeps COMMAND, which never gets it, away from the init
  * process, while the sandbox's owner outside can still join it (measured on 5.10 to 7.3).
  */
-int caps_guard(const struct plan *plan, struct cloche_error *err)
+int caps_guard(struct cloche_error *err)
 {
 	const uint64_t guard = 1ull << CAP_WAKE_ALARM;
-	/* COMMAND may become another id of its ranges, and still get the signals we pass on. */
-	uint64_t kill = plan->ids.has_ranges ? 1ull << CAP_KILL : 0;
 
-	return set_caps(kill & process_permitted_caps(), (guard | kill) & process_permitted_caps(),
-			0) < 0
-		       ? caps_error(errno, err)
-		       : 0;
+	return set_caps(0, guard & process_permitted_caps(), 0) < 0 ? caps_error(errno, err) : 0;
 }

@@ -222,8 +222,8 @@ must_check int limits_set(const struct enter *enter, struct cloche_error *err);
 must_check int caps_drop(const struct plan *plan, struct cloche_error *err);
 
 /** caps_guard - leave the init process the one capability that COMMAND never has, so that COMMAND
- * cannot trace it; with ranges of ids CAP_KILL, too */
-must_check int caps_guard(const struct plan *plan, struct cloche_error *err);
+ * cannot trace it */
+must_check int caps_guard(struct cloche_error *err);
 
 /** landlock_lock - put this process in the plan's Landlock domain; after no_new_privs (landlock.c)
  */

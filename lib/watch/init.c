@@ -291,7 +291,7 @@ void init_main(struct enter *enter)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	else if (family.proc_fd >= 0)
 		(void)prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
-	if (caps_guard(enter->plan, &err) < 0)
+	if (caps_guard(&err) < 0)
 		child_fail(enter, &err);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		(void)error_set(&err, ERROR_NO_NEW_PRIVS, errno, NULL);

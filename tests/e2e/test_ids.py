@@ -469,8 +469,9 @@ def test_program_that_its_user_cannot_read(run, personality, user, ids, tmp_path
         target.write_bytes(open(personality.path, "rb").read())
         os.chown(target, 0, 0)
         target.chmod(0o711)
-    made = run([target, *USERNS, "--ro-bind", "/", "/", "--proc", "/proc", *both(ids), "cat", UID_MAP])
-    assert maps_of(made.stdout) == [(0, ids.uid, 1000)], made
+    for groups in ("--drop-groups", "--keep-groups"):
+        made = run([target, *USERNS, "--ro-bind", "/", "/", "--proc", "/proc", *both(ids), groups, "cat", UID_MAP])
+        assert maps_of(made.stdout) == [(0, ids.uid, 1000)], made
 
 
 # ---- the owner outside ---------------------------------------------------------------------------------------------
