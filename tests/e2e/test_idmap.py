@@ -72,11 +72,14 @@ def test_idmap_through_several_ranges(owners, tree):
 def test_idmap_keeps_the_other_flags(run, personality, tree):
     """Read-only and nosuid hold; nothing of the mount appears on the host."""
     argv = [str(personality), "--ro-bind", "/", "/", "--proc", "/proc", "--tmpfs", "/tmp", "--unshare-user", *RANGES, "--idmap", "0:0:9", "--ro-bind",
-            str(tree), "/tmp/tree", "sh", "-c", "touch /tmp/tree/new; grep ' /tmp/tree ' /proc/self/mountinfo"]
-    script = 'mount --bind "$1" "$1"; mount --make-shared "$1"; grep -c shared: /proc/self/mountinfo; shift; exec "$@"'
+            str(tree), "/tmp/tree", "--tmpfs", "/tmp/tree/sub", "sh", "-c", "touch /tmp/tree/new; grep ' /tmp/tree ' /proc/self/mountinfo"]
+    script = 'mount --bind "$1" "$1"; mount --make-shared "$1"; grep -c shared: /proc/self/mountinfo; tree=$1; shift;'
+    script += ' "$@"; grep "$tree/sub" /proc/self/mountinfo || echo nothing outside'
+    (tree / "sub").mkdir()
     made = run(["unshare", "--mount", "--propagation", "private", "sh", "-euc", script, "sh", tree, *argv])
     assert "Read-only file system" in made.stderr, made
-    shared, inside = made.stdout.splitlines()
+    shared, inside, outside = made.stdout.splitlines()
+    assert outside == "nothing outside", made
     assert shared == "1" and set("ro,nosuid,nodev,idmapped".split(",")) <= set(inside.split()[5].split(",")), made
     assert "shared:" not in inside and ("master:" in inside) == (personality.name == "bwrap"), made
 
