@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from attacking import Results, acting_as_root, box, control, needs_root_for, program, pytest_generate_tests
+from test_fs import NO_POLICY
 from test_parser import NOT_DECIMAL, attempt, bound
 from test_privilege import NONE, NO_AMBIENT, NO_FIXUP, NO_ROOT, capabilities
 from test_processes import DENIED
@@ -177,8 +178,10 @@ def test_C5_group_that_is_denied_with_ranges(ranged, program, run, user, tmp_pat
 # ---- P4: pid 1 -----------------------------------------------------------------------------------------------------
 @pytest.mark.vm
 def test_P4_take_over_pid_1_with_ranges(ranged, program):
-    """The control is a process of COMMAND's own, as in the test without ranges."""
-    results = ranged.attack(program("processes"), "ancestors", "0", "child", userns=True)
+    """The control is a process of COMMAND's own, as in the test without ranges: without a policy all of it works there."""
+    by_policy = ranged.attack(program("processes"), "ancestors", "0")
+    assert {value for name, value in by_policy.items() if name.startswith("1:")} <= DENIED, by_policy
+    results = ranged.attack(program("processes"), "ancestors", "0", "child", userns=True, options=NO_POLICY)
     attempts = {name: value for name, value in results.items() if name.startswith("1:")}
     assert len(attempts) >= 23 and set(attempts.values()) <= DENIED, attempts
     child = results["child"]
@@ -189,7 +192,7 @@ def test_P4_take_over_pid_1_with_ranges(ranged, program):
 @pytest.mark.personalities("cloche")
 def test_P4_take_over_pid_1_with_ranges_and_all_capabilities(ranged, program):
     """COMMAND is in the inner user namespace; pid 1 is not. The control is that of the test above."""
-    results = ranged.attack(program("processes"), "ancestors", "0", options=["--cap-add", "ALL"])
+    results = ranged.attack(program("processes"), "ancestors", "0", options=["--cap-add", "ALL", *NO_POLICY])
     attempts = {name: value for name, value in results.items() if name.startswith("1:")}
     assert len(attempts) >= 23 and set(attempts.values()) <= DENIED, attempts
 
@@ -199,7 +202,7 @@ def test_P4_take_over_pid_1_with_ranges_and_all_capabilities(ranged, program):
 @pytest.mark.personalities("cloche")
 def test_F4_remount_read_write_with_ranges(ranged, program, run, tmp_path):
     (tmp_path / "covered").write_text("")
-    options = ["--cap-add", "ALL", "--ro-bind", tmp_path, "/victim", "--ro-bind", tmp_path, "/cover", "--tmpfs", "/cover"]
+    options = [*NO_POLICY, "--cap-add", "ALL", "--ro-bind", tmp_path, "/victim", "--ro-bind", tmp_path, "/cover", "--tmpfs", "/cover"]
     results = ranged.attack(program("fs"), "chdir", "/victim", "remount", "/victim", options=options)
     assert results.but("chdir") == {"remount": "EPERM", "setattr": "EPERM", "clone": "ok", "clone-setattr": "EPERM", "create": "EROFS"}
     results = ranged.attack(program("fs"), "umount", "/cover", "open", "/cover/covered", options=options)
