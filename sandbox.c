@@ -182,6 +182,8 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 		facts_read_landlock(&facts);
 	if (spec->landlock.isolation == ISOLATION_TRY)
 		facts_try_namespaces(&facts, landlock_trial(spec));
+	if (spec->views.dev_node_count)
+		facts_read_devices(&facts);
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);

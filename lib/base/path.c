@@ -185,6 +185,12 @@ static int walk_name(struct walk *walk, const char *name, struct path_place *ret
 	}
 	if (fd >= 0 && fstat(fd, &info) < 0)
 		return -errno;
+	if (fd >= 0 && walk->policy && walk->policy->visit &&
+	    (!last || (S_ISLNK(info.st_mode) && walk->follow_last))) {
+		fd = walk->policy->visit(walk->policy->context, take_fd(&fd));
+		if (fd < 0)
+			return fd;
+	}
 	if (fd >= 0 && S_ISLNK(info.st_mode) && (wants_dir || walk->follow_last))
 		return walk_link(walk, fd);
 	if (fd >= 0 && wants_dir && !S_ISDIR(info.st_mode))

@@ -27,6 +27,9 @@ struct path_policy {
 	/* May something be created in the directory @dir_fd? 0, or -errno for the caller. NULL:
 	 * everywhere. */
 	int (*permit)(void *context, int dir_fd);
+	/* Called for each existing directory and link on the way: takes @fd (O_PATH) and returns
+	 * the descriptor to go on with, or -errno. NULL: none. */
+	int (*visit)(void *context, int fd);
 	void *context;
 };
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "enter/enter.h"
 
@@ -30,19 +31,50 @@ static int attach_entry(int dev, const char *name, int tree)
 	return move_mount(tree, "", dev, name, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+/* Attaches @tree, or a copy of it where an earlier --dev has taken it. */
+static int attach_shared(const struct enter *enter, int dev, const char *name, int tree)
+{
+	_close_ int copy = -EBADF;
+
+	if (!enter->mounts.dev_attached)
+		return attach_entry(dev, name, tree);
+	copy = source_clone(tree, "", MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
+	return copy < 0 ? copy : attach_entry(dev, name, copy);
+}
+
 static int bind_node(const struct enter *enter, int dev, size_t index)
 {
 	int tree = enter->mounts.dev_trees[index];
-	_close_ int copy = -EBADF;
 
 	if (tree < 0)
 		return 0;
 	if (mknodat(dev, nodes[index], S_IFREG | 0444, 0) < 0)
 		return -errno;
-	if (!enter->mounts.dev_attached)
-		return attach_entry(dev, nodes[index], tree);
-	copy = source_clone(tree, "", MOUNT_ATTR_NOSUID, enter->plan->private_mounts);
-	return copy < 0 ? copy : attach_entry(dev, nodes[index], copy);
+	return attach_shared(enter, dev, nodes[index], tree);
+}
+
+/* A node of --dev-node and the directories above it; it may be there already, by another's name. */
+static int add_node(const struct enter *enter, int dev, size_t index)
+{
+	const char *name = enter->plan->views.dev_nodes[index].name;
+	int tree = enter->mounts.node_trees[index], r;
+	char parent[PATH_MAX];
+	struct stat info;
+
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		str_copy(parent, (size_t)(slash - name) + 1, name);
+		if (mkdirat(dev, parent, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	if (fstat(tree, &info) < 0)
+		return -errno;
+	if (S_ISDIR(info.st_mode))
+		r = mkdirat(dev, name, 0755);
+	else
+		r = mknodat(dev, name, S_IFREG | 0444, 0);
+	if (r < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return attach_shared(enter, dev, name, tree);
 }
 
 static int mount_devpts(int dev)
@@ -81,6 +113,8 @@ static int fill(struct enter *enter, int dev)
 		r = bind_node(enter, dev, i);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(links); i++)
 		r = symlinkat(links[i].target, dev, links[i].name) < 0 ? -errno : 0;
+	for (size_t i = 0; r == 0 && i < enter->plan->views.dev_node_count; i++)
+		r = add_node(enter, dev, i);
 	if (r == 0)
 		r = make_shm(enter, dev);
 	if (r == 0)

@@ -35,6 +35,9 @@ struct mounts {
 	int *layer_fds; /* per overlay layer of the spec: O_PATH */
 	int *upper_fds; /* per operation: upper directory of an overlay, -1 */
 	int *work_fds;
+	int masks[2]; /* an empty file and an empty directory: mounts; -1 */
+	bool mask_attached[2];
+	int *node_trees;    /* per device node of --dev-node: the mount; -1 */
 	int dev_trees[7];   /* null zero full random urandom tty console: mounts; -1 */
 	bool dev_attached;  /* ... by an earlier --dev */
 	dev_t *own_devices; /* st_dev of our file systems */
@@ -73,6 +76,7 @@ struct enter {
 	char *inner_gid_map;
 	char **environment; /* the plan's, with pwd in its place */
 	char *pwd;	    /* room for "PWD=" and a path */
+	int stdio_fds[3];   /* what becomes COMMAND's standard descriptors, -1: what is there */
 	int *fd_list;	    /* room for the descriptors that COMMAND keeps */
 	int *init_fds;	    /* descriptors that the init process keeps */
 	size_t init_fd_count;
@@ -177,6 +181,12 @@ int mount_dest_error(struct enter *enter, const struct fs_op *op, int r, struct 
 /** mount_own - remember that the file system @fd is on is ours */
 void mount_own(struct mounts *mounts, int fd);
 
+/** mount_is_own - is @fd on a file system that we made? */
+bool mount_is_own(const struct mounts *mounts, int fd);
+
+/** root_mount_id - the mount on which @path ends; 0 where it cannot be told (root.c) */
+uint64_t root_mount_id(int dir_fd, const char *path);
+
 /* A key and its value for fsconfig(2); NULL value: a flag. */
 struct fs_option {
 	const char *key;
@@ -191,18 +201,29 @@ must_check int mount_new_fs(const char *type, const struct fs_option *options, u
  * or -errno */
 must_check int mount_new_tmpfs(const struct enter *enter, uint64_t size, mode_t mode);
 
-/** dev_mount, proc_mount, overlay_mount - the operations of those names (dev.c, proc.c, overlay.c)
- */
+/** dev_mount, proc_mount, sys_mount, overlay_mount, secrets_mount, protect_paths - the operations
+ * (dev.c, proc.c, overlay.c, secrets.c, protect.c) */
 must_check int dev_mount(struct enter *enter, const struct fs_op *op, struct cloche_error *err);
 must_check int proc_mount(struct enter *enter, const struct fs_op *op, int tree,
 			  struct cloche_error *err);
+must_check int sys_mount(struct enter *enter, const struct fs_op *op, int tree,
+			 struct cloche_error *err);
+must_check int secrets_mount(struct enter *enter, const struct fs_op *op, struct cloche_error *err);
+must_check int protect_paths(struct enter *enter, const struct fs_op *op, struct cloche_error *err);
 must_check int overlay_mount(struct enter *enter, const struct fs_op *op, size_t index,
 			     struct cloche_error *err);
 
 /** files_make - OP_DIR, OP_FILE, OP_DATA, OP_SYMLINK and OP_CHMOD (files.c) */
 must_check int files_make(struct enter *enter, const struct fs_op *op, struct cloche_error *err);
 
+/* Of a sysfs, new or the host's: nobody inside has anything to write there. */
+#define SYS_ATTRIBUTES                                                                             \
+	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
 /* ---- confinement ---- */
+
+/** stdio_enter - put the opened files on COMMAND's standard descriptors (stdio.c) */
+must_check int stdio_enter(const struct enter *enter, struct cloche_error *err);
 
 /** label_set - set the SELinux label @name ("exec", "fscreate") of this process (label.c) */
 must_check int label_set(const struct enter *enter, const char *name, const char *label,

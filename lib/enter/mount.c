@@ -68,17 +68,25 @@ int mount_new_tmpfs(const struct enter *enter, uint64_t size, mode_t mode)
 
 /* ---- destinations ---- */
 
+bool mount_is_own(const struct mounts *mounts, int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return false;
+	for (size_t i = 0; i < mounts->own_device_count; i++)
+		if (mounts->own_devices[i] == info.st_dev)
+			return true;
+	return false;
+}
+
 /* Under our own name nothing is created on the host's file systems: only on those that we made. */
 static int permit_own(void *context, int dir_fd)
 {
 	struct mounts *mounts = context;
-	struct stat info;
 
-	if (fstat(dir_fd, &info) < 0)
-		return -errno;
-	for (size_t i = 0; i < mounts->own_device_count; i++)
-		if (mounts->own_devices[i] == info.st_dev)
-			return 0;
+	if (mount_is_own(mounts, dir_fd))
+		return 0;
 	mounts->host_refused = true;
 	return -EROFS;
 }
@@ -266,6 +274,8 @@ static int mount_op(struct enter *enter, size_t index, struct cloche_error *err)
 		return overlay_mount(enter, op, index, err);
 	case OP_PROC:
 		return proc_mount(enter, op, tree, err);
+	case OP_SYS:
+		return sys_mount(enter, op, tree, err);
 	case OP_DEV:
 		return dev_mount(enter, op, err);
 	case OP_TMPFS:
@@ -274,6 +284,14 @@ static int mount_op(struct enter *enter, size_t index, struct cloche_error *err)
 		return mount_mqueue(enter, op, err);
 	case OP_REMOUNT_RO:
 		return remount_read_only(enter, op, err);
+	case OP_MASK:
+	case OP_DENY_WRITE:
+	case OP_DENY_CREATE:
+	case OP_NOEXEC:
+	case OP_NO_SYMLINKS:
+		return protect_paths(enter, op, err);
+	case OP_SECRETS:
+		return secrets_mount(enter, op, err);
 	default:
 		return files_make(enter, op, err);
 	}

@@ -1,49 +1,112 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * --proc: a procfs of our own pid namespace, or the host's where there is none. What lets root
- * reach the host through it is made read-only.
+ * --proc and --sys: a procfs of our own pid namespace and a sysfs of our own network namespace, or
+ * the host's where there is none of our own. What tells of the host, or lets root change it, is
+ * covered.
  */
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "base/sys.h"
-#include "enter/enter.h"
+#include "enter/cover.h"
 
-/* Binds @name of the procfs @proc_fd over itself, read-only. The procfs is attached by now. */
-static int cover(const struct enter *enter, int proc_fd, const char *name, struct cloche_error *err)
+enum cover_kind {
+	COVER_FILE,
+	COVER_DIR,
+	COVER_READ_ONLY
+};
+
+struct covered {
+	const char *name;
+	enum cover_kind kind;
+	bool as_bwrap;
+};
+
+/* What an OCI runtime masks and makes read-only, and what else tells about the host's kernel. */
+static const struct covered proc_covered[] = {
+	{ "sys", COVER_READ_ONLY, true },     { "sysrq-trigger", COVER_READ_ONLY, true },
+	{ "irq", COVER_READ_ONLY, true },     { "bus", COVER_READ_ONLY, true },
+	{ "fs", COVER_READ_ONLY, false },     { "acpi", COVER_DIR, false },
+	{ "asound", COVER_DIR, false },	      { "scsi", COVER_DIR, false },
+	{ "cmdline", COVER_FILE, false },     { "config.gz", COVER_FILE, false },
+	{ "interrupts", COVER_FILE, false },  { "kallsyms", COVER_FILE, false },
+	{ "kcore", COVER_FILE, false },	      { "key-users", COVER_FILE, false },
+	{ "keys", COVER_FILE, false },	      { "latency_stats", COVER_FILE, false },
+	{ "partitions", COVER_FILE, false },  { "sched_debug", COVER_FILE, false },
+	{ "slabinfo", COVER_FILE, false },    { "timer_list", COVER_FILE, false },
+	{ "timer_stats", COVER_FILE, false }, { "vmallocinfo", COVER_FILE, false },
+};
+
+static const struct covered sys_covered[] = {
+	{ "firmware", COVER_DIR, false },
+	{ "devices/virtual/powercap", COVER_DIR, false },
+};
+
+/* With AT_EACCESS, since otherwise the kernel makes new credentials for each question (3.6 against
+ * 1.2 us). What cannot be told counts as allowed. */
+static bool is_refused(int fs, const char *name, int mode)
 {
-	_close_ int fd = openat(proc_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	_close_ int tree = -EBADF;
+	return faccessat(fs, name, mode, AT_EACCESS) < 0 && (errno == EACCES || errno == ENOENT);
+}
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : error_set(err, ERROR_PROC_COVER, errno, name);
-	tree = source_clone(fd, "", MOUNT_ATTR_RDONLY, enter->plan->private_mounts);
-	if (tree < 0)
-		return error_set(err, ERROR_PROC_COVER, -tree, name);
-	if (move_mount(tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return error_set(err, ERROR_PROC_COVER, errno, name);
+/*
+ * Does anything have to be done? All these files are root's, so where root is not a user inside and
+ * the mode lets nobody else read (write), the kernel refuses it anyway and a mount is saved. Not so
+ * "sys": there are files of our own namespaces.
+ */
+static bool is_needed(enum proc_cover level, int fs, const struct covered *covered)
+{
+	if (level == PROC_COVER_WRITABLE)
+		return covered->as_bwrap && !is_refused(fs, covered->name, W_OK);
+	if (strcmp(covered->name, "sys") == 0)
+		return !is_refused(fs, covered->name, F_OK);
+	return !is_refused(fs, covered->name, covered->kind == COVER_READ_ONLY ? W_OK : R_OK);
+}
+
+/* The file system @fs is attached by now. */
+static int cover_all(struct enter *enter, int fs, const struct covered *list, size_t count,
+		     struct cloche_error *err)
+{
+	enum proc_cover level = enter->plan->views.proc_cover;
+
+	for (size_t i = 0; level != PROC_COVER_NONE && i < count; i++) {
+		const struct covered *covered = &list[i];
+		int r;
+
+		if (!is_needed(level, fs, covered))
+			continue;
+		if (covered->kind == COVER_READ_ONLY)
+			r = cover_flags_at(enter, fs, covered->name, MOUNT_ATTR_RDONLY);
+		else
+			r = cover_mask(enter, fs, covered->name, covered->kind == COVER_DIR);
+		if (r < 0 && r != -ENOENT)
+			return error_set(err, ERROR_PROC_COVER, -r, covered->name);
+	}
 	return 0;
 }
 
-static int cover_all(const struct enter *enter, int proc_fd, struct cloche_error *err)
+static int new_procfs(const struct enter *enter, const struct fs_op *op, struct cloche_error *err)
 {
-	static const char *const names[] = { "sys", "sysrq-trigger", "irq", "bus" };
-	const struct plan *plan = enter->plan;
-	int r = 0;
+	const struct plan_views *views = &enter->plan->views;
+	struct fs_option options[3] = { { NULL, NULL } };
+	size_t count = 0;
+	int tree;
 
-	/*
-	 * Root's files: where root is not mapped, nobody inside can write them, whatever his
-	 * capabilities. Covered, they would make the kernel refuse a procfs to nested sandboxes
-	 * (mount_too_revealing), so not where those are allowed.
-	 */
-	if (plan->writes_id_maps && plan->outer_uid != 0 &&
-	    (!plan->personality->protects_proc || plan->max_userns < 0))
-		return 0;
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		if (plan->personality->protects_proc || faccessat(proc_fd, names[i], W_OK, 0) == 0)
-			r = cover(enter, proc_fd, names[i], err);
-	return r;
+	/* Both since Linux 5.8, proc(5). hidepid=ptraceable knows no group that may see all. */
+	if (views->proc_subset_pid)
+		options[count++] = (struct fs_option){ "subset", "pid" };
+	if (views->proc_hidepid)
+		options[count++] = (struct fs_option){ "hidepid", "ptraceable" };
+	tree = mount_new_fs("proc", options,
+			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (tree < 0) {
+		if (tree == -EPERM)
+			error_set_hint(err, HINT_PROC_MASKED);
+		return error_set(err, ERROR_PROC_NEW, -tree, op->dest);
+	}
+	return tree;
 }
 
 int proc_mount(struct enter *enter, const struct fs_op *op, int tree, struct cloche_error *err)
@@ -52,15 +115,29 @@ int proc_mount(struct enter *enter, const struct fs_op *op, int tree, struct clo
 	int r;
 
 	if (enter->plan->own_proc) {
-		new_tree = mount_new_fs("proc", (const struct fs_option[]){ { NULL, NULL } },
-					MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-		if (new_tree < 0) {
-			if (new_tree == -EPERM)
-				error_set_hint(err, HINT_PROC_MASKED);
-			return error_set(err, ERROR_PROC_NEW, -new_tree, op->dest);
-		}
+		new_tree = new_procfs(enter, op, err);
+		if (new_tree < 0)
+			return new_tree;
 		tree = new_tree;
 	}
 	r = mount_attach(enter, op, tree, err);
-	return r < 0 ? r : cover_all(enter, tree, err);
+	return r < 0 ? r : cover_all(enter, tree, proc_covered, ARRAY_SIZE(proc_covered), err);
+}
+
+int sys_mount(struct enter *enter, const struct fs_op *op, int tree, struct cloche_error *err)
+{
+	_close_ int new_tree = -EBADF;
+	int r;
+
+	if (enter->plan->views.own_sys) {
+		new_tree = mount_new_fs("sysfs", (const struct fs_option[]){ { NULL, NULL } },
+					SYS_ATTRIBUTES);
+		if (new_tree == -EPERM)
+			error_set_hint(err, HINT_SYS_MASKED);
+		if (new_tree < 0)
+			return error_set(err, ERROR_SYS_NEW, -new_tree, op->dest);
+		tree = new_tree;
+	}
+	r = mount_attach(enter, op, tree, err);
+	return r < 0 ? r : cover_all(enter, tree, sys_covered, ARRAY_SIZE(sys_covered), err);
 }

@@ -138,8 +138,7 @@ static int detach_old_root(const struct mounts *mounts)
 	return errno == EINVAL ? 0 : -errno;
 }
 
-/* The mount on which @path ends; 0 where it cannot be told. */
-static uint64_t mount_id(int dir_fd, const char *path)
+uint64_t root_mount_id(int dir_fd, const char *path)
 {
 	struct statx info;
 
@@ -149,9 +148,10 @@ static uint64_t mount_id(int dir_fd, const char *path)
 /* ".." of "/" follows whatever is mounted over "/": nothing may be. */
 static bool is_alone(const struct mounts *mounts)
 {
-	uint64_t root = mount_id(mounts->root_fd, "");
+	uint64_t root = root_mount_id(mounts->root_fd, "");
 
-	return root && mount_id(AT_FDCWD, "/") == root && mount_id(AT_FDCWD, "/..") == root;
+	return root && root_mount_id(AT_FDCWD, "/") == root &&
+	       root_mount_id(AT_FDCWD, "/..") == root;
 }
 
 int root_switch(struct enter *enter, struct cloche_error *err)

@@ -416,6 +416,29 @@ static int open_overlay(struct enter *enter, const struct fs_op *op, size_t inde
 	return r < 0 ? r : open_layer(enter, op->work, &enter->mounts.work_fds[index], err);
 }
 
+/* A node of --dev-node, or a directory of such. */
+static int open_dev_node(struct enter *enter, size_t index, uint64_t attributes,
+			 struct cloche_error *err)
+{
+	const struct dev_node *node = &enter->plan->views.dev_nodes[index];
+	int *tree = &enter->mounts.node_trees[index];
+	char path[PATH_MAX];
+	struct str_buf text = { .data = path, .size = sizeof(path) };
+	int use = err->use;
+	struct stat info;
+
+	str_add(&text, "/dev/");
+	str_add(&text, node->name);
+	err->use = node->use;
+	*tree = source_clone(AT_FDCWD, path, attributes, enter->plan->private_mounts);
+	if (*tree < 0)
+		return source_error(enter, path, -*tree, err);
+	if (fstat(*tree, &info) < 0 || !(S_ISCHR(info.st_mode) || S_ISDIR(info.st_mode)))
+		return error_set(err, ERROR_DEV_NODE_KIND, 0, path);
+	err->use = use;
+	return 0;
+}
+
 /*
  * The device nodes of --dev: the host's, except that the terminal on stdout becomes the console. A
  * read-only mount does not keep anybody from writing to a device, but from changing the host's node
@@ -433,13 +456,19 @@ static int open_devices(struct enter *enter, struct cloche_error *err)
 
 	if (mounts->dev_trees[0] >= 0)
 		return 0;
+	for (size_t i = 0; i < plan->views.dev_node_count; i++) {
+		int r = open_dev_node(enter, i, attributes, err);
+
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		mounts->dev_trees[i] =
 			source_clone(AT_FDCWD, paths[i], attributes, plan->private_mounts);
 		if (mounts->dev_trees[i] < 0)
 			return source_error(enter, paths[i], -mounts->dev_trees[i], err);
 	}
-	if (tty && tty[0] == '/')
+	if (tty && tty[0] == '/' && !plan->spec->io.stdio[1].text)
 		mounts->dev_trees[ARRAY_SIZE(paths)] =
 			source_clone(AT_FDCWD, tty, attributes, plan->private_mounts);
 	return 0;
@@ -458,6 +487,12 @@ static int open_op(struct enter *enter, size_t index, struct cloche_error *err)
 		return open_overlay(enter, op, index, err);
 	case OP_DEV:
 		return open_devices(enter, err);
+	case OP_SYS:
+		if (enter->plan->views.own_sys)
+			return 0;
+		*tree = open_bind_path(enter, "/sys", err);
+		return *tree < 0 ? *tree
+				 : source_set_flags(enter, *tree, "/sys", SYS_ATTRIBUTES, err);
 	case OP_PROC:
 		if (enter->plan->own_proc)
 			return 0;

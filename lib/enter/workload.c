@@ -150,6 +150,8 @@ static int confine(struct enter *enter, struct cloche_error *err)
 	if (r == 0)
 		r = limits_set_oom_score(enter, err); /* the host's /proc is closed next */
 	if (r == 0)
+		r = stdio_enter(enter, err);
+	if (r == 0)
 		r = arrange_fds(enter, err);
 	if (r == 0)
 		r = limits_set(enter, err);

@@ -127,7 +127,9 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
 {
 	const struct spec *spec = plan->spec;
 	const size_t most = 1 + FACTS_LINK_COUNT + ARRAY_SIZE(etc_entries) + 1 + 4;
-	struct op_list list = { .ops = calloc(spec->op_count + most, sizeof(struct fs_op)) };
+	const size_t behind = 1; /* of plan_views() */
+	struct op_list list = { .ops = calloc(most + spec->op_count + behind,
+					      sizeof(struct fs_op)) };
 
 	if (!list.ops)
 		return error_no_memory(err);

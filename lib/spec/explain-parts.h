@@ -38,3 +38,17 @@ void explain_caps_text(const struct plan *plan, FILE *out);
 
 /** explain_caps_json - the same as members of the JSON object */
 void explain_caps_json(const struct plan *plan, FILE *out);
+
+#define EXPLAIN_MOST_FLAGS 8
+
+/** explain_view_flags - the flags of a procfs, a sysfs, the secrets or a protected path, behind
+ * @count that are there; the new count */
+size_t explain_view_flags(const struct plan *plan, const struct fs_op *op, size_t count,
+			  const char *flags[EXPLAIN_MOST_FLAGS]);
+
+/** explain_views_text, explain_views_json - device nodes, secrets, standard descriptors */
+void explain_views_text(const struct plan *plan, FILE *out);
+void explain_views_json(const struct plan *plan, FILE *out);
+
+/** explain_is_hidden - is @variable, NAME=VALUE, one whose value is never printed? */
+bool explain_is_hidden(const struct plan *plan, const char *variable);

@@ -9,27 +9,42 @@
 #include "base/jsonw.h"
 
 static const char *const op_names[] = {
-	[OP_BIND] = "bind",	    [OP_BIND_FD] = "bind",
-	[OP_OVERLAY] = "overlay",   [OP_PROC] = "proc",
-	[OP_DEV] = "dev",	    [OP_TMPFS] = "tmpfs",
-	[OP_MQUEUE] = "mqueue",	    [OP_DIR] = "dir",
-	[OP_FILE] = "file",	    [OP_DATA] = "bind-data",
-	[OP_DATA_RO] = "bind-data", [OP_SYMLINK] = "symlink",
-	[OP_CHMOD] = "chmod",	    [OP_REMOUNT_RO] = "remount-ro",
+	[OP_BIND] = "bind",
+	[OP_BIND_FD] = "bind",
+	[OP_OVERLAY] = "overlay",
+	[OP_PROC] = "proc",
+	[OP_DEV] = "dev",
+	[OP_TMPFS] = "tmpfs",
+	[OP_MQUEUE] = "mqueue",
+	[OP_DIR] = "dir",
+	[OP_FILE] = "file",
+	[OP_DATA] = "bind-data",
+	[OP_DATA_RO] = "bind-data",
+	[OP_SYMLINK] = "symlink",
+	[OP_CHMOD] = "chmod",
+	[OP_REMOUNT_RO] = "remount-ro",
+	[OP_SYS] = "sys",
+	[OP_MASK] = "mask",
+	[OP_DENY_WRITE] = "deny-write",
+	[OP_DENY_CREATE] = "deny-create",
+	[OP_NOEXEC] = "noexec",
+	[OP_NO_SYMLINKS] = "no-symlinks",
+	[OP_SECRETS] = "secrets",
 };
 
 /* Flags of the mount that @op makes, in the order of mount(8); @flags has room for all. */
-static size_t mount_flags(const struct plan *plan, const struct fs_op *op, const char *flags[6])
+static size_t mount_flags(const struct plan *plan, const struct fs_op *op,
+			  const char *flags[EXPLAIN_MOST_FLAGS])
 {
 	size_t count = 0;
 	bool is_bind = op->type == OP_BIND || op->type == OP_BIND_FD;
 	bool read_only = (is_bind && op->flags & BIND_RO) || op->type == OP_DATA_RO ||
-			 (op->type == OP_OVERLAY && op->flags == OVERLAY_RO);
+			 (op->type == OP_OVERLAY && op->flags == OVERLAY_RO) || op->type == OP_SYS;
 
 	if (op->type == OP_REMOUNT_RO)
 		flags[count++] = "ro";
 	if (op->type >= OP_DIR && op->type != OP_DATA && op->type != OP_DATA_RO)
-		return count;
+		return explain_view_flags(plan, op, count, flags);
 	flags[count++] = read_only ? "ro" : "rw";
 	if (op->type == OP_MQUEUE)
 		return count;
@@ -37,11 +52,11 @@ static size_t mount_flags(const struct plan *plan, const struct fs_op *op, const
 		flags[count++] = "nosuid";
 	if (!(is_bind && op->flags & BIND_DEV))
 		flags[count++] = "nodev";
-	if (op->type == OP_PROC && plan->own_proc)
+	if ((op->type == OP_PROC && plan->own_proc) || op->type == OP_SYS)
 		flags[count++] = "noexec";
 	if (is_bind)
 		flags[count++] = plan->private_mounts ? "private" : "slave";
-	return count;
+	return explain_view_flags(plan, op, count, flags);
 }
 
 void explain_put_escaped(const char *text, FILE *out)
@@ -75,7 +90,7 @@ void explain_put_json(const char *text, FILE *out)
 
 static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 {
-	const char *flags[6];
+	const char *flags[EXPLAIN_MOST_FLAGS];
 	size_t count = mount_flags(plan, op, flags);
 
 	fprintf(out, "  %-10s ", op_names[op->type]);
@@ -119,6 +134,17 @@ static bool is_inherited(const struct facts *facts, const char *variable)
 	return false;
 }
 
+static void text_variable(const struct plan *plan, const char *variable, FILE *out)
+{
+	bool hidden = explain_is_hidden(plan, variable);
+	_free_ char *name = hidden ? strndup(variable, strcspn(variable, "=")) : NULL;
+
+	explain_put_escaped(!hidden ? variable : name ? name : "", out);
+	if (hidden)
+		fputs("=(hidden)", out);
+	fputc('\n', out);
+}
+
 void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 {
 	fprintf(out, "personality: %s\n", plan->personality->name);
@@ -128,11 +154,11 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 	fputs("mounts and files, in this order:\n", out);
 	for (size_t i = 0; i < plan->op_count; i++)
 		text_op(plan, &plan->ops[i], out);
+	explain_views_text(plan, out);
 	fputs("environment:\n", out);
 	for (size_t i = 0; i < plan->environment_count; i++) {
 		fprintf(out, "  %s ", is_inherited(facts, plan->environment[i]) ? "keep" : "set ");
-		explain_put_escaped(plan->environment[i], out);
-		fputc('\n', out);
+		text_variable(plan, plan->environment[i], out);
 	}
 	explain_caps_text(plan, out);
 	explain_limits_text(plan, out);
@@ -155,7 +181,7 @@ void explain_json_key(const char *key, FILE *out)
 
 static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 {
-	const char *flags[6];
+	const char *flags[EXPLAIN_MOST_FLAGS];
 	size_t count = mount_flags(plan, op, flags);
 
 	fprintf(out, "{\"type\": \"%s\"", op_names[op->type]);
@@ -207,8 +233,12 @@ static void json_environment(const struct plan *plan, const struct facts *facts,
 		fputs(i ? ", {\"name\": " : "{\"name\": ", out);
 		explain_put_json(name, out);
 		free(name);
-		explain_json_key("value", out);
-		explain_put_json(variable + length + (variable[length] == '='), out);
+		if (explain_is_hidden(plan, variable)) {
+			fputs(", \"hidden\": true", out);
+		} else {
+			explain_json_key("value", out);
+			explain_put_json(variable + length + (variable[length] == '='), out);
+		}
 		fprintf(out, ", \"inherited\": %s}",
 			is_inherited(facts, variable) ? "true" : "false");
 	}
@@ -238,6 +268,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 		separator = ", ";
 	}
 	fputc(']', out);
+	explain_views_json(plan, out);
 	explain_json_key("environment", out);
 	json_environment(plan, facts, out);
 	explain_caps_json(plan, out);

@@ -5,6 +5,7 @@
  */
 #include "spec/facts.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -271,8 +272,42 @@ void facts_try_namespaces(struct facts *facts, unsigned steps)
 	facts->namespaces_errnum = pid < 0 ? -pid : -trial.result;
 }
 
+static int compare_texts(const void *first, const void *second)
+{
+	return strcmp(*(char *const *)first, *(char *const *)second);
+}
+
+static void add_device(struct facts *facts, const char *name)
+{
+	char **grown = realloc(facts->devices, (facts->device_count + 1) * sizeof(char *));
+	char *copy = strdup(name);
+
+	if (grown)
+		facts->devices = grown;
+	if (grown && copy)
+		grown[facts->device_count++] = take_ptr(copy);
+	free(copy);
+}
+
+void facts_read_devices(struct facts *facts)
+{
+	DIR *dir = opendir("/dev");
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));)
+		add_device(facts, entry->d_name);
+	if (dir)
+		(void)closedir(dir);
+	if (access("/dev/net/tun", F_OK) == 0) /* the one that lies deeper */
+		add_device(facts, "net/tun");
+	if (facts->device_count)
+		qsort(facts->devices, facts->device_count, sizeof(char *), compare_texts);
+}
+
 void facts_free(struct facts *facts)
 {
+	for (size_t i = 0; i < facts->device_count; i++)
+		free(facts->devices[i]);
+	free(facts->devices);
 	for (size_t i = 0; i < FACTS_LINK_COUNT; i++)
 		free(facts->links[i].target);
 	free(facts->cwd);

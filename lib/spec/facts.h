@@ -37,6 +37,8 @@ struct facts {
 	bool userns_limit_is_0; /* user.max_user_namespaces: read for root only, who can do without
 				 */
 	bool has_selinux;
+	char **devices; /* names in /dev; only by facts_read_devices() */
+	size_t device_count;
 	bool knows_rlimits; /* read only where an option sets one */
 	struct rlimit rlimits[RLIM_NLIMITS];
 	int landlock_abi;      /* 0: none, or not asked */
@@ -67,6 +69,8 @@ void facts_read_subids(struct facts *facts);
 
 /** facts_read_rlimits - fill knows_rlimits and rlimits */
 void facts_read_rlimits(struct facts *facts);
+/** facts_read_devices - list /dev, for whom device nodes are asked */
+void facts_read_devices(struct facts *facts);
 
 /** facts_read_landlock - ask for Landlock's ABI */
 void facts_read_landlock(struct facts *facts);

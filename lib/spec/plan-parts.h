@@ -45,3 +45,12 @@ void plan_caps(struct plan *plan, const struct facts *facts);
 
 /** plan_suid - may set-user-ID programs be allowed, if that is asked for? After plan_ids() */
 must_check int plan_suid(const struct plan *plan, struct cloche_error *err);
+
+/**
+ * plan_views - decide plan->views, check the protected paths, add the operation of the secrets
+ * (plan-views.c); after the operations and the limit of user namespaces
+ */
+must_check int plan_views(struct plan *plan, const struct facts *facts, struct cloche_error *err);
+
+/** plan_free_views - release what plan_views() made */
+void plan_free_views(struct plan *plan);

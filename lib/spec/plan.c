@@ -170,7 +170,8 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 	plan->ends_together = personality->ends_together;
 	plan->die_with_parent = spec_flag(spec, FLAG_DIE_WITH_PARENT);
 	plan->new_session = spec_flag(spec, FLAG_NEW_SESSION) ||
-			    (personality->new_session_without_tty && !facts->stdin_is_tty);
+			    (personality->new_session_without_tty &&
+			     (!facts->stdin_is_tty || spec->io.stdio[0].text));
 	plan->argv0 = spec->argv0.text;
 	return 0;
 }
@@ -210,6 +211,8 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = landlock_plan(plan, facts, err);
 	if (r == 0)
+		r = plan_views(plan, facts, err);
+	if (r == 0)
 		r = defaults_environment(plan, facts, err);
 	return r;
 }
@@ -222,6 +225,7 @@ void plan_free(struct plan *plan)
 	free(plan->ops);
 	plan_free_ids(plan);
 	landlock_plan_free(&plan->landlock);
+	plan_free_views(plan);
 }
 
 /* Does something mounted on @outer cover @inner? By the letters of the paths. */
@@ -254,7 +258,7 @@ int plan_hidden_op(const struct plan *plan, size_t *ret_hider)
 	for (size_t later = 1; later < plan->op_count; later++) {
 		const struct fs_op *hider = &plan->ops[later];
 
-		if (hider->type > OP_MQUEUE || (hider->type == OP_BIND && hider->flags & BIND_TRY))
+		if (hider->type > OP_SYS || (hider->type == OP_BIND && hider->flags & BIND_TRY))
 			continue;
 		for (size_t earlier = 0; earlier < later; earlier++) {
 			const struct fs_op *op = &plan->ops[earlier];

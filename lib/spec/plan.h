@@ -65,6 +65,26 @@ struct plan_policy {
 	bool confines_init; /* the init process gets a program of its own */
 };
 
+/* What of procfs, and of sysfs, is covered; proc.c has the list. */
+enum proc_cover {
+	PROC_COVER_NONE,
+	PROC_COVER_WRITABLE, /* as bubblewrap: what root could write of four entries */
+	PROC_COVER_ALL
+};
+
+struct dev_node {
+	char *name; /* below /dev; owned */
+	int use;
+};
+
+struct plan_views {
+	enum proc_cover proc_cover;
+	bool proc_subset_pid, proc_hidepid;
+	bool own_sys;		    /* sysfs is a new one, of our network namespace */
+	struct dev_node *dev_nodes; /* to be added to each --dev */
+	size_t dev_node_count;
+};
+
 struct plan {
 	const struct spec *spec; /* borrowed */
 	const struct personality *personality;
@@ -97,6 +117,8 @@ struct plan {
 	uint64_t root_size, scratch_size; /* bytes, 0: the kernel's default */
 	struct fs_op *ops;		  /* in order */
 	size_t op_count;
+
+	struct plan_views views;
 
 	/* What COMMAND gets */
 	char **environment; /* without PWD, which is known only inside */

@@ -60,6 +60,8 @@ void spec_free(struct spec *spec)
 	free(spec->limits.io);
 	free(spec->landlock.connect_tcp.ranges);
 	free(spec->landlock.bind_tcp.ranges);
+	free(spec->views.dev_nodes);
+	free(spec->io.secrets);
 	free(spec->consumed_fds);
 	free(spec->warned_uses);
 }

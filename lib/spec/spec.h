@@ -33,13 +33,22 @@ enum fs_op_type {
 	OP_DEV,
 	OP_TMPFS,
 	OP_MQUEUE,
+	OP_SYS,
 	OP_DIR,
 	OP_FILE,
 	OP_DATA,
 	OP_DATA_RO,
 	OP_SYMLINK,
 	OP_CHMOD,
-	OP_REMOUNT_RO
+	OP_REMOUNT_RO,
+	/* The rest covers what exists by a mount: dest is a path inside, or a glob. */
+	OP_MASK,
+	OP_DENY_WRITE,
+	OP_DENY_CREATE,
+	OP_NOEXEC,
+	OP_NO_SYMLINKS,
+	/* The files of --secret-fd, all at once. */
+	OP_SECRETS
 };
 
 enum bind_flag {
@@ -87,6 +96,7 @@ struct env_op {
 	enum env_op_type type;
 	const char *name;
 	const char *value;
+	bool is_hidden; /* of --env-file: the value is never printed */
 };
 
 enum cap_op_type {
@@ -114,6 +124,7 @@ enum spec_flag {
 	FLAG_AS_PID_1,
 	FLAG_ALLOW_32BIT,
 	FLAG_NO_SUID_CREATE,
+	FLAG_PROC_HIDEPID,
 	FLAG_COUNT
 };
 
@@ -273,6 +284,33 @@ struct spec_policy {
 	enum seccomp_log log;
 };
 
+enum proc_mask {
+	PROC_MASK_UNSET,
+	PROC_MASK_DEFAULT,
+	PROC_MASK_NONE
+};
+
+/* What is shown of /proc, /sys and /dev. */
+struct spec_views {
+	struct spec_string subset; /* of procfs */
+	enum proc_mask mask;
+	int mask_use;
+	struct path_layer *dev_nodes; /* names of nodes or groups */
+	size_t dev_node_count;
+};
+
+struct secret {
+	struct spec_fd from;
+	const char *name;
+};
+
+/* What COMMAND reads and writes. */
+struct spec_io {
+	struct spec_string stdio[3]; /* host path, or "null" */
+	struct secret *secrets;
+	size_t secret_count;
+};
+
 struct spec {
 	const struct personality *personality;
 	enum spec_action action;
@@ -327,6 +365,8 @@ struct spec {
 	struct spec_limits limits;
 	struct spec_string cgroup; /* auto, systemd, none or a path */
 	struct spec_fd usage_fd;
+	struct spec_views views;
+	struct spec_io io;
 
 	struct spec_string argv0;
 	char *const

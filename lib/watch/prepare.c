@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "watch/policy.h"
+#include "watch/stdio.h"
 
 #define MAX_PROGRAM_BYTES (64u << 10) /* twice the kernel's limit of 4096 instructions */
 
@@ -31,16 +32,18 @@ static int prepare_mounts(struct mounts *mounts, const struct plan *plan, struct
 {
 	mounts->host_proc_fd = mounts->old_root_fd = mounts->root_fd = mounts->scratch_fd = -EBADF;
 	mounts->cache.dir_fd = -EBADF;
+	mounts->masks[0] = mounts->masks[1] = -EBADF;
 	for (size_t i = 0; i < ARRAY_SIZE(mounts->dev_trees); i++)
 		mounts->dev_trees[i] = -EBADF;
+	mounts->node_trees = new_fds(plan->views.dev_node_count);
 	mounts->trees = new_fds(plan->op_count);
 	mounts->upper_fds = new_fds(plan->op_count);
 	mounts->work_fds = new_fds(plan->op_count);
 	mounts->layer_fds = new_fds(plan->spec->layer_count);
 	/* An operation makes two file systems at most: /dev and its shm. */
 	mounts->own_devices = calloc(OWN_DEVICES_FIXED + 2 * plan->op_count, sizeof(dev_t));
-	return mounts->trees && mounts->upper_fds && mounts->work_fds && mounts->layer_fds &&
-			       mounts->own_devices
+	return mounts->node_trees && mounts->trees && mounts->upper_fds && mounts->work_fds &&
+			       mounts->layer_fds && mounts->own_devices
 		       ? 0
 		       : error_no_memory(err);
 }
@@ -162,6 +165,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 
 	enter->error_fd = enter->status_fd = enter->go_fd = enter->ready_fd =
 		enter->supervisor_pidfd = -EBADF;
+	for (size_t i = 0; i < ARRAY_SIZE(enter->stdio_fds); i++)
+		enter->stdio_fds[i] = -EBADF;
 	enter->umask = umask(0);
 	(void)umask(enter->umask);
 	r = prepare_mounts(&enter->mounts, enter->plan, err);
@@ -179,6 +184,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 		r = prepare_filters(enter, err);
 	if (r == 0)
 		r = prepare_inner_maps(enter, err);
+	if (r == 0)
+		r = stdio_open(enter, err); /* last: it may empty a file */
 	if (r < 0)
 		return r;
 	enter->fd_list = new_fds(spec->keep_fd_count + 1);
@@ -203,6 +210,7 @@ void prepare_free(struct enter *enter)
 	free(enter->pwd);
 	free(enter->fd_list);
 	free(enter->init_fds);
+	free(enter->mounts.node_trees);
 	free(enter->mounts.trees);
 	free(enter->mounts.upper_fds);
 	free(enter->mounts.work_fds);

@@ -176,6 +176,15 @@ static const char *limit_for(const char *meta)
 	return "10";
 }
 
+/* The first of the words that @meta separates by |. */
+static const char *first_choice(const char *meta)
+{
+	static char word[32];
+
+	CHECK(snprintf(word, sizeof(word), "%.*s", (int)strcspn(meta, "|"), meta) > 0);
+	return word;
+}
+
 /* An argument that every kind accepts, the same for each use of an option. */
 static const char *argument_for(const struct option_row *row, int index)
 {
@@ -194,13 +203,14 @@ static const char *argument_for(const struct option_row *row, int index)
 	case KIND_IDMAP:
 		return "0:10:1";
 	case KIND_CHOICE:
-		return strchr(row->arg[index].meta, '|') ? strrchr(row->arg[index].meta, '|') + 1
-							 : row->arg[index].meta;
+		return first_choice(row->arg[index].meta);
 	case KIND_STRING:
 		if (row->group == GROUP_LIMITS)
 			return limit_for(row->arg[index].meta);
 		if (strncmp(row->arg[index].meta, "LIST", 4) == 0)
 			return "read,@two";
+		if (strcmp(row->name, "secret-fd") == 0)
+			return "x";
 		return strcmp(row->arg[index].meta, "PORTS") == 0 ? "80" : "/x";
 	default:
 		return "/x";
@@ -595,6 +605,7 @@ static void test_flags(void)
 		{ "--as-pid-1", FLAG_AS_PID_1 },
 		{ "--allow-32bit", FLAG_ALLOW_32BIT },
 		{ "--no-suid-create", FLAG_NO_SUID_CREATE },
+		{ "--proc-hidepid", FLAG_PROC_HIDEPID },
 	};
 
 	CHECK_INT(ARRAY_SIZE(flags), FLAG_COUNT);
