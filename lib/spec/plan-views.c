@@ -54,6 +54,8 @@ static bool has_root_inside(const struct plan *plan)
  */
 static enum proc_cover proc_cover(const struct plan *plan)
 {
+	if (plan->landlock.is_tier)
+		return PROC_COVER_NONE;
 	switch (plan->spec->views.mask) {
 	case PROC_MASK_NONE:
 		return PROC_COVER_NONE;
@@ -218,12 +220,26 @@ static void add_secrets(struct plan *plan)
 	plan->copies_data = true;
 }
 
+/* What is no operation, and needs mounts all the same. */
+static int refuse_without_mounts(struct plan *plan, struct cloche_error *err)
+{
+	const struct spec_views *asked = &plan->spec->views;
+
+	if (asked->dev_node_count)
+		return plan_blame(err, asked->dev_nodes[0].use, ERROR_TIER_OPERATION, NULL);
+	if (asked->mask == PROC_MASK_DEFAULT)
+		return plan_blame(err, asked->mask_use, ERROR_TIER_OPERATION, NULL);
+	return plan_proc(plan, err);
+}
+
 int plan_views(struct plan *plan, const struct facts *facts, struct cloche_error *err)
 {
 	int r;
 
 	add_secrets(plan);
-	plan->views.own_sys = plan_unshares(plan, CLONE_NEWNET);
+	if (plan->landlock.is_tier) /* whose plan refuses the operations */
+		return refuse_without_mounts(plan, err);
+	plan->views.own_sys = plan_unshares(plan, CLONE_NEWNET) || plan->joined & CLONE_NEWNET;
 	r = plan_proc(plan, err);
 	if (r == 0)
 		r = plan_dev_nodes(plan, facts, err);

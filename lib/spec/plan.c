@@ -209,9 +209,9 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	if (r == 0)
 		r = plan_idmaps(plan, facts, err);
 	if (r == 0)
-		r = landlock_plan(plan, facts, err);
-	if (r == 0)
 		r = plan_views(plan, facts, err);
+	if (r == 0)
+		r = landlock_plan(plan, facts, err);
 	if (r == 0)
 		r = defaults_environment(plan, facts, err);
 	return r;

@@ -209,3 +209,13 @@ def test_dev_node_is_explained(cloche, run):
     argv = [cloche, "--dev-node", "fuse"]
     assert "devices added to --dev: fuse\n" in run([*argv, "--explain", "true"], check=True).stdout
     assert json.loads(run([*argv, "--explain=json", "true"], check=True).stdout)["devices"] == ["fuse"]
+
+
+# ---- without mounts ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("options", [
+    ["--mask", "/usr/x"], ["--deny-write", "/usr/x"], ["--deny-create", "/usr/x"], ["--noexec", "/usr"],
+    ["--no-symlinks", "/usr"], ["--sys", "/sys"], ["--dev-node", "kvm"], ["--proc-mask", "default"],
+    ["--proc-subset", "pid"], ["--proc-hidepid"], ["--secret-fd", "0", "s"]])
+def test_views_cannot_be_had_by_landlock_alone(cloche, run, options):
+    result = run([cloche, "--isolation", "landlock", *options, "echo", "ran"])
+    assert (result.returncode, result.stdout) == (125, "") and options[0] in result.stderr, result
