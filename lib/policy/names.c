@@ -161,7 +161,8 @@ bool policy_call_name(uint32_t number, uint32_t arch, char buf[POLICY_NAME_SIZE]
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
-		if (newer[i].number == number && (!newer[i].arch || newer[i].arch == arch)) {
+		if (newer[i].number == number &&
+		    policy_call_number(newer[i].name, arch) == (int)number) {
 			str_copy(buf, POLICY_NAME_SIZE, newer[i].name);
 			return true;
 		}

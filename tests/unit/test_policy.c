@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "policy/policy.h"
+#include "shipped-texts.h"
 #include "unit.h"
 
 static const struct policy_text shipped[] = {
@@ -371,6 +372,24 @@ static void test_programs(void)
 	}
 }
 
+/* The shipped ones, as tools/gen-policy compiles them. */
+static void test_shipped(void)
+{
+	for (const struct policy_text *text = shipped_texts; text->name; text++)
+		for (unsigned flags = 0; flags <= POLICY_USERNS; flags += POLICY_USERNS) {
+			const struct policy_context context = { .flags = flags | POLICY_IGNORES_NEW,
+								.shipped = shipped_texts };
+			struct policy policy = POLICY_EMPTY;
+			struct policy_error err = { 0 };
+
+			if (strcmp(text->name, "groups") == 0) /* read by each of the others */
+				continue;
+			CHECK_INT(policy_parse(&policy, text->text, &context, &err), 0);
+			check_programs(&policy);
+			policy_free(&policy);
+		}
+}
+
 /* Blocks and returns further away than a conditional jump reaches. */
 static void test_long_program(void)
 {
@@ -531,6 +550,7 @@ int main(void)
 	test_direct_calls_of_i386();
 	test_errors();
 	test_programs();
+	test_shipped();
 	test_long_program();
 	test_too_long();
 	test_oracle();
