@@ -115,10 +115,62 @@ static void test_size(void)
 		check_refused(parse_size, never[i], 0);
 }
 
+static void check_seconds(const char *text, int64_t expected)
+{
+	int64_t nanoseconds = -7;
+
+	CHECK_INT(num_parse_seconds(text, &nanoseconds), 0);
+	CHECK(nanoseconds == expected);
+}
+
+static void test_seconds(void)
+{
+	static const char *const refused[] = {
+		"",
+		"-",
+		"--1",
+		"+1",
+		" 1",
+		"1 ",
+		".5",
+		"5.",
+		"-.5",
+		"1.-5",
+		"1.0000000001",
+		"1.2.3",
+		"1e3",
+		"0x10",
+		"1s",
+		"1,5",
+		"4611686019",
+		"-4611686019",
+		"18446744073709551616",
+		"-18446744073709551617",
+	};
+
+	check_seconds("0", 0);
+	check_seconds("-0", 0);
+	check_seconds("1", 1000000000);
+	check_seconds("-1", -1000000000);
+	check_seconds("0.5", 500000000);
+	check_seconds("-1.25", -1250000000);
+	check_seconds("007.000000001", 7000000001);
+	check_seconds("-0.000000001", -1);
+	check_seconds("4611686018.999999999", 4611686018999999999);
+	check_seconds("-4611686018.999999999", -4611686018999999999);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		int64_t nanoseconds = -7;
+
+		CHECK_INT(num_parse_seconds(refused[i], &nanoseconds), -EINVAL);
+		CHECK(nanoseconds == -7);
+	}
+}
+
 int main(void)
 {
 	test_decimal();
 	test_octal();
 	test_size();
+	test_seconds();
 	return 0;
 }

@@ -584,6 +584,58 @@ static void test_environment_names(void)
 	REFUSE(ERROR_INVALID_ENV_NAME, 0, "--keep-env=", "x");
 }
 
+/* By descriptor, or by a path, which has a slash. */
+static void test_namespace_references(void)
+{
+	struct parsed p;
+
+	ACCEPT(&p, "--netns", "0", "--utsns", "./7", "--userns", "/proc/1/ns/user");
+	CHECK(spec_joins(&p.spec, NS_NET) && spec_joins(&p.spec, NS_UTS) &&
+	      spec_joins(&p.spec, NS_USER) && !spec_joins(&p.spec, NS_IPC));
+	CHECK(!p.spec.namespaces.join[NS_NET].path && p.spec.namespaces.join[NS_NET].is_open);
+	CHECK_INT(p.spec.namespaces.join[NS_NET].fd, 0);
+	CHECK_STR(p.spec.namespaces.join[NS_UTS].path, "./7");
+	CHECK_INT(p.spec.namespaces.join[NS_UTS].fd, -1);
+	CHECK_INT(p.spec.namespaces.join[NS_USER].use, 2);
+	spec_free(&p.spec);
+	REFUSE(ERROR_INVALID_NS, 0, "--netns", "net");
+	REFUSE(ERROR_INVALID_NS, 0, "--pidns", "");
+	REFUSE(ERROR_INVALID_NS, 0, "--timens=2147483648", "x");
+}
+
+static void test_time_offsets(void)
+{
+	struct parsed p;
+
+	ACCEPT(&p, "--time-offset", "boottime:-1.5", "--time-offset", "monotonic:2");
+	CHECK_INT(p.spec.namespaces.offset[OFFSET_BOOTTIME].nanoseconds, -1500000000);
+	CHECK_INT(p.spec.namespaces.offset[OFFSET_MONOTONIC].nanoseconds, 2000000000);
+	CHECK_INT(p.spec.namespaces.offset[OFFSET_MONOTONIC].use, 1);
+	CHECK_INT(p.spec.warned_use_count, 0);
+	spec_free(&p.spec);
+	ACCEPT(&p, "--time-offset", "boottime:1", "--time-offset", "boottime:3");
+	CHECK_INT(p.spec.namespaces.offset[OFFSET_BOOTTIME].nanoseconds, 3000000000);
+	CHECK_INT(p.spec.warned_use_count, 1);
+	spec_free(&p.spec);
+	REFUSE(ERROR_INVALID_OFFSET, 0, "--time-offset", "realtime:1");
+	REFUSE(ERROR_INVALID_OFFSET, 0, "--time-offset", "boottime:");
+	REFUSE(ERROR_INVALID_OFFSET, 0, "--time-offset=5", "x");
+}
+
+/* Which were asked for one by one: a later --share-* takes it back. */
+static void test_named_namespaces(void)
+{
+	struct parsed p;
+
+	ACCEPT(&p, "--unshare-all", "--unshare-net", "--unshare-time");
+	CHECK_INT(p.spec.namespaces.unshare_named, CLONE_NEWNET | CLONE_NEWTIME);
+	CHECK_INT(p.spec.namespaces.unshare_time_use, 2);
+	spec_free(&p.spec);
+	ACCEPT(&p, "--unshare-net", "--share-net");
+	CHECK_INT(p.spec.namespaces.unshare_named, 0);
+	spec_free(&p.spec);
+}
+
 /* ---- setters ---- */
 
 static void test_flags(void)
@@ -1076,6 +1128,9 @@ static void test_all(void)
 	test_choices();
 	test_empty_paths();
 	test_environment_names();
+	test_namespace_references();
+	test_time_offsets();
+	test_named_namespaces();
 	test_flags();
 	test_namespaces();
 	test_operations();

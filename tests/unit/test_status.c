@@ -68,6 +68,25 @@ static void test_started(void)
 		       getpid(), namespace_id("cgroup"), namespace_id("ipc"), namespace_id("mnt"),
 		       namespace_id("net"), namespace_id("pid"), namespace_id("uts")) > 0);
 	CHECK_STR(piped(), expected);
+	/* Ours: the user namespace under our own name, a time namespace under both. */
+	plan = (struct plan){ .spec = &spec,
+			      .personality = personality_find("cloche"),
+			      .clone_flags = CLONE_NEWNS | CLONE_NEWUSER,
+			      .new_time = true };
+	pipe_open();
+	spec.json_status_fd = (struct spec_fd){ .fd = ends[1], .use = 0 };
+	CHECK_INT(status_started(&plan, getpid(), &err), 0);
+	CHECK(snprintf(expected, sizeof(expected),
+		       "{ \"child-pid\": %d, \"mnt-namespace\": %llu, \"time-namespace\": %llu, "
+		       "\"user-namespace\": %llu }\n",
+		       getpid(), namespace_id("mnt"), namespace_id("time"),
+		       namespace_id("user")) > 0);
+	CHECK_STR(piped(), expected);
+	pipe_open();
+	spec.json_status_fd = (struct spec_fd){ .fd = ends[1], .use = 0 };
+	plan.personality = spec.personality;
+	CHECK_INT(status_started(&plan, getpid(), &err), 0);
+	CHECK(strstr(piped(), "user-namespace") == NULL);
 	spec = empty_spec("bwrap");
 	CHECK_INT(status_started(&plan, getpid(), &err), 0); /* nobody wants to know */
 	CHECK_INT(err.code, ERROR_NONE);
