@@ -61,6 +61,15 @@ static int set_clocks(const struct enter *enter, struct cloche_error *err)
 	return r < 0 ? error_set(err, ERROR_TIME_OFFSET, -r, NULL) : 0;
 }
 
+static int unshare_error(int errnum, struct cloche_error *err)
+{
+	if (errnum == EINVAL)
+		return error_set(err, ERROR_NO_NAMESPACE, 0, "time");
+	if (errnum == ENOSPC)
+		error_set_hint(err, HINT_TIME_LIMIT);
+	return error_set(err, ERROR_TIME_NS, errnum, NULL);
+}
+
 int time_enter(const struct enter *enter, struct cloche_error *err)
 {
 	const int use = enter->plan->spec->namespaces.unshare_time_use;
@@ -69,8 +78,7 @@ int time_enter(const struct enter *enter, struct cloche_error *err)
 
 	err->use = use;
 	if (unshare(CLONE_NEWTIME) < 0)
-		return errno == EINVAL ? error_set(err, ERROR_NO_NAMESPACE, 0, "time")
-				       : error_set(err, ERROR_TIME_NS, errno, NULL);
+		return unshare_error(errno, err);
 	r = set_clocks(enter, err);
 	if (r < 0)
 		return r;

@@ -4,12 +4,13 @@ test_namespaces.py; and --pin, which keeps them."""
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
-from conftest import acting_as_root, wait_until
+from conftest import acting_as_root
 from e2elib import (HOST, NAMESPACES, UNSHARED_BY_BOTH, allow, assert_fails, changed_namespaces, holder,  # noqa: F401
-                    in_own_mounts, memfd, namespaces, opened, pipe)
+                    in_own_mounts, memfd, namespaces, opened, setup_status)
 
 JOINABLE = ("net", "ipc", "uts", "cgroup", "time")
 OWN_USERNS = ["--user", "--map-root-user"]
@@ -167,7 +168,6 @@ def test_join_of_a_user_namespace_of_another(personality, run, popen, opened):
     process = popen([personality, *HOST, "true"])
     process.communicate(timeout=60)
     with acting_as_root():
-        import subprocess
         holder = subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE)
         try:
             holder.stdout.readline()
@@ -312,8 +312,8 @@ def test_pin_of_an_interrupted_start(personality, run, user, tmp_path, number):
         mkfifo "$1.fifo"; exec 8<>"$1.fifo"
         {PIN} --block-fd 8 true & p=$!
         until test -n "$(cat /proc/$p/task/$p/children)"; do sleep 0.01; done
-        child=$(cat /proc/$p/task/$p/children); child=${{child%% *}}
-        until grep -q $child /proc/$child/stat && ! cmp -s /proc/$child/ns/uts /proc/$p/ns/uts; do sleep 0.01; done
+        child=$(cat /proc/$p/task/$p/children)
+        until ! cmp -s /proc/${{child%% *}}/mountinfo /proc/$p/mountinfo; do sleep 0.01; done  # held by --block-fd
         kill -{int(number)} $p; wait $p || true
         {LEFT}; rm "$1.fifo"
         """
@@ -321,6 +321,24 @@ def test_pin_of_an_interrupted_start(personality, run, user, tmp_path, number):
     directory.mkdir()
     result = pinning(run, user, personality, directory, script, check=False)
     assert result.stdout.split() == ["0", "0"], result
+
+
+def test_pin_where_the_directory_is_gone(personality, run, user, tmp_path):
+    """By the time that COMMAND runs: the sandbox ends, and the start has failed."""
+    script = f"""
+        mkfifo "$1.fifo"; exec 8<>"$1.fifo"
+        {PIN} --block-fd 8 sleep 1000 & p=$!
+        until test -n "$(cat /proc/$p/task/$p/children)"; do sleep 0.01; done
+        child=$(cat /proc/$p/task/$p/children)
+        until ! cmp -s /proc/${{child%% *}}/mountinfo /proc/$p/mountinfo; do sleep 0.01; done
+        rmdir "$1"; echo >&8; wait $p && r=0 || r=$?
+        echo "status $r"; mkdir "$1"; {LEFT}; rm "$1.fifo"
+        """
+    directory = tmp_path / "pin"
+    directory.mkdir()
+    result = pinning(run, user, personality, directory, script, check=False)
+    assert result.stdout.split() == ["status", str(setup_status(personality)), "0", "0"], result
+    assert f"{directory}: No such file or directory" in result.stderr, result
 
 
 @pytest.mark.only_user

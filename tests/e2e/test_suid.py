@@ -5,11 +5,12 @@ The attack program caps.c tells who it is; a copy of it belongs to the root insi
 """
 import os
 import pathlib
+import struct
 
 import pytest
 
-from conftest import acting_as_root
-from e2elib import HOST, assert_fails
+from conftest import Personality, acting_as_root
+from e2elib import HOST, assert_fails, memfd, status_of  # noqa: F401: memfd is a fixture
 
 CAPS_C = pathlib.Path(__file__).resolve().parents[1] / "attack" / "caps.c"
 NET_RAW, CHOWN = 1 << 13, 1 << 0
@@ -93,15 +94,17 @@ def test_allow_suid_bounds_the_capabilities(cloche_personality, inside):
 
 @pytest.fixture
 def cloche_personality(cloche):
-    from conftest import Personality
     return Personality("cloche")
 
 
-def test_allow_suid_and_a_filter(run, cloche, ranges, programs):
-    """Landlock and seccomp are set up all the same, without no_new_privs."""
-    argv = [cloche, *HOST, *ranges, "--uid", "7", "--gid", "7", "--bind", programs, "/mnt", "--allow-suid"]
-    status = run([*argv, "cat", "/proc/self/status"], check=True).stdout
-    assert "NoNewPrivs:\t0" in status and "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status
+def test_allow_suid_and_a_filter(personality, run, ranges, memfd):
+    """Seccomp is set up all the same, without no_new_privs; the capability for that is gone when COMMAND runs."""
+    allow_all = memfd(struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000))
+    argv = [personality, *HOST, "--unshare-user", *ranges, "--uid", "7", "--gid", "7", "--cap-drop", "ALL", "--allow-suid",
+            "--seccomp", str(allow_all), "cat", "/proc/self/status"]
+    status = status_of(run(argv, pass_fds=[allow_all], check=True).stdout)
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("0", "2")
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
 
 
 def test_allow_suid_su(run, cloche, ranges, programs):
