@@ -12,25 +12,25 @@ static const char *const clock_names[OFFSET_COUNT] = {
 	[OFFSET_BOOTTIME] = "boottime",
 };
 
-static bool is_new(const struct plan *plan, int type)
+static bool is_new(const struct plan *plan, enum ns_type type)
 {
 	return type == NS_TIME ? plan->new_time : plan->clone_flags & ns_infos[type].flag;
 }
 
-static bool is_joined(const struct plan *plan, int type)
+static bool is_joined(const struct plan *plan, enum ns_type type)
 {
 	return plan->joined & ns_infos[type].flag;
 }
 
 /* A time namespace is made only where it is asked for: that it is shared is not worth a word. */
-static bool is_shared(const struct plan *plan, int type)
+static bool is_shared(const struct plan *plan, enum ns_type type)
 {
 	return type != NS_TIME && !is_new(plan, type) && !is_joined(plan, type);
 }
 
 static void text_joined(const struct plan *plan, FILE *out)
 {
-	for (int type = 0; type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; type < NS_COUNT; type++) {
 		const struct spec_ns *joined = &plan->spec->namespaces.join[type];
 
 		if (!is_joined(plan, type))
@@ -76,17 +76,17 @@ static void text_names(const struct spec *spec, FILE *out)
 void explain_namespaces_text(const struct plan *plan, const struct facts *facts, FILE *out)
 {
 	fputs("namespaces:", out);
-	for (int type = 0; type < NS_COUNT; type++)
+	for (enum ns_type type = 0; type < NS_COUNT; type++)
 		if (is_new(plan, type))
 			fprintf(out, " %s", ns_infos[type].name);
 	fputs("\nshared with the host:", out);
-	for (int type = 0; type < NS_COUNT; type++)
+	for (enum ns_type type = 0; type < NS_COUNT; type++)
 		if (is_shared(plan, type))
 			fprintf(out, " %s", ns_infos[type].name);
 	fputc('\n', out);
 	text_joined(plan, out);
 	explain_ids_text(plan, facts, out);
-	for (int clock = 0; clock < OFFSET_COUNT; clock++) {
+	for (enum offset_clock clock = 0; clock < OFFSET_COUNT; clock++) {
 		const struct spec_offset *offset = &plan->spec->namespaces.offset[clock];
 
 		if (!offset->is_set)
@@ -103,12 +103,13 @@ void explain_namespaces_text(const struct plan *plan, const struct facts *facts,
 			plan->inner_mountns ? " and a mount namespace" : "");
 }
 
-static void json_list(const struct plan *plan, bool (*has)(const struct plan *, int), FILE *out)
+static void json_list(const struct plan *plan, bool (*has)(const struct plan *, enum ns_type),
+		      FILE *out)
 {
 	const char *separator = "";
 
 	fputc('[', out);
-	for (int type = 0; type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; type < NS_COUNT; type++) {
 		if (!has(plan, type))
 			continue;
 		fprintf(out, "%s\"%s\"", separator, ns_infos[type].name);
@@ -138,7 +139,7 @@ void explain_namespaces_json(const struct plan *plan, FILE *out)
 	json_list(plan, is_joined, out);
 	explain_json_key("clocks", out);
 	fputc('{', out);
-	for (int clock = 0; clock < OFFSET_COUNT; clock++) {
+	for (enum offset_clock clock = 0; clock < OFFSET_COUNT; clock++) {
 		if (!spec->offset[clock].is_set)
 			continue;
 		fprintf(out, "%s\"%s\": ", separator, clock_names[clock]);

@@ -337,7 +337,7 @@ void explain_arguments(const struct plan *plan, FILE *out)
 {
 	const struct spec *spec = plan->spec;
 
-	for (int type = 0; type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; type < NS_COUNT; type++) {
 		char name[32];
 
 		if (type == NS_MOUNT || !(plan->clone_flags & ns_infos[type].flag))

@@ -79,7 +79,7 @@ int landlock_plan_tier(struct plan *plan, const struct facts *facts, struct cloc
 		return 0;
 	if (facts->landlock_abi < 1)
 		return blame(err, spec->landlock.isolation_use, ERROR_NO_LANDLOCK, NULL, NULL);
-	for (int type = 0; type < NS_COUNT; type++)
+	for (enum ns_type type = 0; type < NS_COUNT; type++)
 		if (spec_joins(spec, type))
 			return blame(err, namespaces->join[type].use, ERROR_TIER_NAMESPACE, NULL,
 				     NULL);

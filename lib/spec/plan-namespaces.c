@@ -33,7 +33,7 @@ static int check_join(const struct plan *plan, enum ns_type type, struct cloche_
 
 int plan_namespaces_asked(struct plan *plan, struct cloche_error *err)
 {
-	for (int type = 0; type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; type < NS_COUNT; type++) {
 		int r;
 
 		if (!spec_joins(plan->spec, type))
@@ -51,7 +51,7 @@ int plan_time(struct plan *plan, struct cloche_error *err)
 	const struct spec *spec = plan->spec;
 
 	plan->new_time = spec->unshare & CLONE_NEWTIME;
-	for (int clock = 0; clock < OFFSET_COUNT; clock++) {
+	for (enum offset_clock clock = 0; clock < OFFSET_COUNT; clock++) {
 		const struct spec_offset *offset = &spec->namespaces.offset[clock];
 
 		if (offset->is_set && !plan->new_time)

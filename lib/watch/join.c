@@ -15,9 +15,11 @@
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 #include "base/str.h"
 
 /* How to call the namespace in a message: as it was given. */
@@ -89,9 +91,9 @@ int join_prepare(const struct plan *plan, const struct facts *facts, struct join
 	const struct spec_ns *join = plan->spec->namespaces.join;
 	int r = 0;
 
-	for (int type = 0; type < NS_COUNT; type++)
+	for (enum ns_type type = 0; type < NS_COUNT; type++)
 		joins->fds[type] = -EBADF;
-	for (int type = 0; r == 0 && plan->joined && type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; r == 0 && plan->joined && type < NS_COUNT; type++) {
 		if (!join[type].is_set)
 			continue;
 		err->use = join[type].use;
@@ -121,7 +123,7 @@ int join_enter(const struct plan *plan, struct joins *joins, struct cloche_error
 {
 	const struct spec_ns *join = plan->spec->namespaces.join;
 
-	for (int type = 0; plan->joined && type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; plan->joined && type < NS_COUNT; type++) {
 		int errnum = EBADF; /* a number that was never open: nothing of ours is meant */
 
 		if (!join[type].is_set)
@@ -138,4 +140,23 @@ int join_enter(const struct plan *plan, struct joins *joins, struct cloche_error
 			(void)close(joins->fds[type]);
 	}
 	return 0;
+}
+
+pid_t join_child_pid(int pidfd)
+{
+	char path[64], text[512], *line;
+	struct str_buf name = { .data = path, .size = sizeof(path) };
+	_close_ int fd = -EBADF;
+	ssize_t got;
+	uint64_t pid = 0;
+
+	str_add(&name, "/proc/self/fdinfo/");
+	str_add_number(&name, (uint64_t)pidfd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[got > 0 ? got : 0] = '\0';
+	line = strstr(text, "Pid:\t");
+	if (line)
+		line[5 + strcspn(line + 5, "\n")] = '\0';
+	return line && num_parse(line + 5, INT32_MAX, &pid) == 0 && pid ? (pid_t)pid : -ESRCH;
 }

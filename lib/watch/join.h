@@ -22,3 +22,8 @@ must_check int join_prepare(const struct plan *plan, const struct facts *facts, 
 
 /** join_enter - enter them, and close what join_prepare() opened */
 must_check int join_enter(const struct plan *plan, struct joins *joins, struct cloche_error *err);
+
+/** join_child_pid - the pid of the process behind @pidfd as we number it, from fdinfo
+ * (pidfd_open(2)); -ESRCH where it is gone. What made it in a joined pid namespace numbers it
+ * otherwise. */
+must_check pid_t join_child_pid(int pidfd);

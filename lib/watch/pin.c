@@ -87,7 +87,7 @@ int pin_prepare(const struct plan *plan, struct pin *pin, struct cloche_error *e
 	}
 	if (pin->fds[PIN_MOUNT] < 0)
 		return error_set(err, ERROR_PIN, -pin->fds[PIN_MOUNT], wanted->text);
-	for (int type = 0; type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; type < NS_COUNT; type++) {
 		_close_ int fd = -EBADF;
 
 		if (!(new_namespaces(plan) & ns_infos[type].flag))
@@ -105,7 +105,7 @@ int pin_hold(const struct plan *plan, struct pin *pin, pid_t pid, struct cloche_
 {
 	const struct spec_string *wanted = &plan->spec->namespaces.pin;
 
-	for (int type = 0; wanted->text && type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; wanted->text && type < NS_COUNT; type++) {
 		char path[64];
 		struct str_buf name = { .data = path, .size = sizeof(path) };
 
@@ -136,7 +136,7 @@ static int attach(const struct pin *pin)
 		return -errno;
 	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &private, sizeof(private)) < 0)
 		return -errno;
-	for (int type = 0; type < NS_COUNT; type++) {
+	for (enum ns_type type = 0; type < NS_COUNT; type++) {
 		const int fd = pin->fds[PIN_FIRST_NS + type];
 		_close_ int tree = -EBADF;
 

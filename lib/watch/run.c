@@ -20,7 +20,6 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "base/num.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -182,27 +181,6 @@ static int clone_from_within(void *argument)
 	return 0;
 }
 
-/* The pid of the process behind @pidfd as we number it, from fdinfo (pidfd_open(2)); -ESRCH where
- * it is gone. */
-static pid_t pid_of(int pidfd)
-{
-	char path[64], text[512], *line;
-	struct str_buf name = { .data = path, .size = sizeof(path) };
-	_close_ int fd = -EBADF;
-	ssize_t got;
-	uint64_t pid = 0;
-
-	str_add(&name, "/proc/self/fdinfo/");
-	str_add_number(&name, (uint64_t)pidfd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[got > 0 ? got : 0] = '\0';
-	line = strstr(text, "Pid:\t");
-	if (line)
-		line[5 + strcspn(line + 5, "\n")] = '\0';
-	return line && num_parse(line + 5, INT32_MAX, &pid) == 0 && pid ? (pid_t)pid : -ESRCH;
-}
-
 /*
  * A child of a joined pid namespace that is to have one of its own: only a process that lives in
  * the joined one can make it (pid_namespaces(7)). That helper makes the child ours, by
@@ -217,7 +195,7 @@ static pid_t clone_in_joined(struct start *start)
 		return helper;
 	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
 		;
-	return start->errnum ? -start->errnum : pid_of(start->run->pidfd);
+	return start->errnum ? -start->errnum : join_child_pid(start->run->pidfd);
 }
 
 /* May the child share our memory until it executes COMMAND, while we sleep? Nobody may need us
