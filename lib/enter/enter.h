@@ -61,12 +61,14 @@ struct enter {
 	int status_fd; /* write end for COMMAND's status where the init process outlives it, -1 */
 	int go_fd;     /* read end: wait until it is closed before going on, -1 */
 	int ready_fd;  /* write end: closed once our namespaces are complete, -1 */
-	int supervisor_pidfd;	    /* to notice the supervisor's death, -1 */
-	struct sock_fprog policy;   /* our own seccomp program, length 0: none */
-	bool policy_is_owned;	    /* ... in allocated memory */
-	bool logs_denied;	    /* ... and the kernel is to log what it denies */
+	int supervisor_pidfd;		     /* to notice the supervisor's death, -1 */
+	struct sock_fprog policy;	     /* our own seccomp program, length 0: none */
+	struct sock_fprog guards[GUARD_MAX]; /* beside Landlock, in constant memory */
+	size_t guard_count;
+	bool policy_is_owned;	       /* ... in allocated memory */
+	bool logs_denied;	       /* ... and the kernel is to log what it denies */
 	struct sock_fprog init_policy; /* the init process's, length 0: none; constant memory */
-	struct sock_fprog *filters; /* seccomp programs of the caller's in order */
+	struct sock_fprog *filters;    /* seccomp programs of the caller's in order */
 	size_t filter_count;
 	char *file;	     /* what to execute; a copy, as the next two are */
 	char **command;	     /* COMMAND's argv */

@@ -35,8 +35,12 @@ static int load_policy(const struct enter *enter, struct cloche_error *err)
 
 int seccomp_load(const struct enter *enter, struct cloche_error *err)
 {
-	int r = load_policy(enter, err);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < enter->guard_count; i++)
+		r = load(&enter->guards[i], err);
+	if (r == 0)
+		r = load_policy(enter, err);
 	for (size_t i = 0; r == 0 && i < enter->filter_count; i++)
 		r = load(&enter->filters[i], err);
 	return r;

@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <linux/tiocl.h>
 #include <linux/vt.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -44,7 +45,11 @@ static const struct {
 	C(NETLINK_KOBJECT_UEVENT),
 	C(NETLINK_AUDIT),
 	C(NETLINK_GENERIC),
+	C(SOCK_STREAM),
+	C(SOCK_DGRAM),
 	C(SOCK_RAW),
+	C(IPPROTO_TCP),
+	C(MSG_FASTOPEN),
 	C(CLONE_NEWNS),
 	C(CLONE_NEWCGROUP),
 	C(CLONE_NEWUTS),

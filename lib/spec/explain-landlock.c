@@ -5,6 +5,15 @@
 #include "base/sys.h"
 #include "spec/explain.h"
 
+static const struct {
+	enum landlock_guard guard;
+	const char *name, *text;
+} guards[] = {
+	{ GUARD_TCP, "tcp", "no streams but TCP, TCP only by connect and bind" },
+	{ GUARD_NET, "net", "local ones only" },
+	{ GUARD_UNIX, "unix", "no unix ones but pairs" },
+};
+
 /* ---- for people ---- */
 
 static void text_ports(const struct plan *plan, uint64_t right, const struct spec_ports *ports,
@@ -48,6 +57,9 @@ void explain_landlock_text(const struct plan *plan, FILE *out)
 		fputs("Landlock keeps COMMAND from: abstract sockets and signals outside\n", out);
 	text_ports(plan, SYS_LANDLOCK_CONNECT_TCP, &spec->connect_tcp, "TCP connections:", out);
 	text_ports(plan, SYS_LANDLOCK_BIND_TCP, &spec->bind_tcp, "TCP servers:", out);
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
+		if (landlock->guards & guards[i].guard)
+			fprintf(out, "sockets: %s\n", guards[i].text);
 	if (!landlock->is_tier)
 		return;
 	fputs("no namespaces: Landlock rules on paths instead of the mounts:\n", out);
@@ -75,6 +87,7 @@ static void json_ports(const struct spec_ports *ports, FILE *out)
 
 void explain_landlock_json(const struct plan *plan, FILE *out)
 {
+	const char *separator = "";
 	const struct plan_landlock *landlock = &plan->landlock;
 	const struct spec_landlock *spec = &plan->spec->landlock;
 
@@ -84,7 +97,14 @@ void explain_landlock_json(const struct plan *plan, FILE *out)
 	json_ports(&spec->connect_tcp, out);
 	fputs(", \"bind-tcp\": ", out);
 	json_ports(&spec->bind_tcp, out);
-	fputs(", \"paths\": [", out);
+	fputs(", \"guards\": [", out);
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		if (!(landlock->guards & guards[i].guard))
+			continue;
+		fprintf(out, "%s\"%s\"", separator, guards[i].name);
+		separator = ", ";
+	}
+	fputs("], \"paths\": [", out);
 	for (size_t i = 0; i < landlock->path_count; i++) {
 		fputs(i ? ", {\"path\": " : "{\"path\": ", out);
 		explain_put_json(landlock->paths[i].path, out);

@@ -132,6 +132,7 @@ static int plan_port_list(struct plan *plan, const struct facts *facts,
 	if (facts->landlock_abi < ABI_TCP)
 		return blame(err, ports->use, ERROR_NO_TCP_RULES, NULL, NULL);
 	plan->landlock.handled_net |= right;
+	plan->landlock.guards |= GUARD_TCP;
 	return 0;
 }
 
@@ -143,9 +144,15 @@ static int plan_ports(struct plan *plan, const struct facts *facts, struct cloch
 
 	if (r == 0)
 		r = plan_port_list(plan, facts, &spec->bind_tcp, SYS_LANDLOCK_BIND_TCP, err);
-	/* No port at all, where the network would have been private. */
-	if (!landlock->is_tier || !(landlock->wanted & CLONE_NEWNET))
+	if (!landlock->is_tier)
 		return r;
+	if (landlock->wanted & CLONE_NEWIPC && facts->landlock_abi < ABI_UNIX)
+		landlock->guards |= GUARD_UNIX;
+	if (!(landlock->wanted & CLONE_NEWNET))
+		return r;
+	/* The network would have been private. Landlock has its say about sockets that are
+	 * inherited. */
+	landlock->guards |= GUARD_NET;
 	if (facts->landlock_abi >= ABI_TCP)
 		landlock->handled_net = SYS_LANDLOCK_BIND_TCP | SYS_LANDLOCK_CONNECT_TCP;
 	if (facts->landlock_abi >= ABI_UDP)
@@ -326,22 +333,25 @@ static void list_gaps(struct plan *plan, int abi)
 	uint64_t wanted = landlock->wanted;
 	bool provides = plan->op_count && plan->ops[0].use < 0;
 	bool scopes = plan->personality->scopes_ipc;
+	bool has_unix_guard = landlock->guards & GUARD_UNIX;
 
 	add_gap(landlock, wanted & CLONE_NEWPID, "the host's processes can be seen");
-	add_gap(landlock, scopes && abi < ABI_SCOPES,
-		"the user's processes can be signalled and abstract sockets used");
-	add_gap(landlock, wanted & CLONE_NEWNET,
-		abi < ABI_TCP	? "the network is the host's"
-		: abi < ABI_UDP ? "the network is the host's, but for TCP"
-				: "the network is the host's, but for TCP and UDP");
+	add_gap(landlock, scopes && abi < ABI_SCOPES, "the user's processes can be signalled");
+	add_gap(landlock, scopes && abi < ABI_SCOPES && !has_unix_guard,
+		"abstract sockets can be connected to");
+	add_gap(landlock, wanted & CLONE_NEWNET, "the host's network interfaces can be listed");
 	add_gap(landlock, wanted & CLONE_NEWIPC, "System V and POSIX IPC are the host's");
-	add_gap(landlock, abi < ABI_UNIX,
+	add_gap(landlock, abi < ABI_UNIX && !has_unix_guard,
 		"sockets in the file system (D-Bus, ssh-agent, X11) can be connected to");
 	add_gap(landlock, true,
 		"files outside can be looked up by name, and the user's own get another mode or "
 		"time");
 	add_gap(landlock, abi < ABI_TRUNCATE, "files outside can be truncated");
 	add_gap(landlock, abi < ABI_IOCTL, "ioctl on devices");
+	add_gap(landlock,
+		plan->personality->denies_userns && plan->policy.is_off &&
+			plan->spec->userns_limit != USERNS_ALLOW,
+		"user namespaces can be made inside");
 	add_gap(landlock, provides, "there is no /tmp, /dev/shm, /dev/pts and no home directory");
 }
 

@@ -62,6 +62,8 @@ int plan_policy_make(struct plan *plan, struct cloche_error *err)
 	policy->is_off = !policy->is_compiled && strcmp(name, "none") == 0;
 	policy->opens_namespaces =
 		!policy->is_json && (plan->max_userns < 0 || plan->keep_caps >> CAP_SYS_ADMIN & 1);
+	if (plan->landlock.is_tier) /* there is no limit, but nobody allowed them either */
+		policy->opens_namespaces = !policy->is_json && spec->userns_limit == USERNS_ALLOW;
 	policy->allows_32bit = spec_flag(spec, FLAG_ALLOW_32BIT);
 	policy->confines_init = plan->has_init && plan->personality->confines_init;
 	return 0;

@@ -42,12 +42,22 @@ struct landlock_path {
 
 #define LANDLOCK_MAX_GAPS 16
 
+/* Seccomp programs that close what Landlock does not see, policy/guard-*.policy. */
+enum landlock_guard {
+	GUARD_TCP = 1 << 0, /* no streams that go round the rules for ports */
+	GUARD_NET = 1 << 1, /* local sockets only */
+	GUARD_UNIX = 1 << 2 /* none that could connect to one in the file system */
+};
+
+#define GUARD_MAX 3
+
 /* The Landlock domain of COMMAND. All zero: none. */
 struct plan_landlock {
 	bool is_tier;	 /* no namespaces: Landlock rules instead of mounts */
 	int refused;	 /* why: errno of the namespaces that --isolation try asked for, 0 */
 	uint64_t wanted; /* CLONE_NEW* that a sandbox with namespaces would have */
 	uint64_t handled_fs, handled_net, scoped;
+	unsigned guards; /* enum landlock_guard */
 	struct landlock_path *paths;
 	size_t path_count;
 	const char *gaps[LANDLOCK_MAX_GAPS]; /* what the tier does not enforce, static strings */

@@ -329,6 +329,24 @@ static int find_or_compile(const struct request *request, const struct facts *fa
 	return r;
 }
 
+/* With the 32-bit twin: whether 32-bit programs may run at all is the policy's to say. */
+static void prepare_guards(struct enter *enter)
+{
+	static const struct {
+		enum landlock_guard guard;
+		const char *name;
+	} guards[GUARD_MAX] = {
+		{ GUARD_TCP, "guard-tcp" },
+		{ GUARD_NET, "guard-net" },
+		{ GUARD_UNIX, "guard-unix" },
+	};
+
+	for (size_t i = 0; i < GUARD_MAX; i++)
+		if (enter->plan->landlock.guards & guards[i].guard)
+			enter->guards[enter->guard_count++] =
+				shipped_program(guards[i].name, false, true);
+}
+
 int policy_prepare(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan_policy *policy = &enter->plan->policy;
@@ -337,6 +355,7 @@ int policy_prepare(struct enter *enter, struct cloche_error *err)
 
 	if (policy->confines_init)
 		enter->init_policy = shipped_program("init", false, false);
+	prepare_guards(enter);
 	enter->logs_denied = enter->plan->spec->policy.log == SECCOMP_LOG_DENIED;
 	if (policy->is_off)
 		return 0;

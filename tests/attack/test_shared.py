@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from attacking import box, control, program, pytest_generate_tests
+from attacking import HERE, Results, box, control, program, pytest_generate_tests
 
 __all__ = ["box", "program", "pytest_generate_tests"]
 
@@ -26,8 +26,12 @@ while True: signal.pause()
 SIGNALS = ("kill", "kill-group", "tgkill", "sigqueue", "pidfd")
 
 
+def abi():
+    return max(0, ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint(1)))
+
+
 def has_scopes():
-    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint(1)) >= 6
+    return abi() >= 6
 
 
 def attack(box, attack_program, *verbs, options, **rest):
@@ -113,3 +117,35 @@ def test_P2_signals_to_the_supervisor(box, program, run, victim):
     # Control: on the host anybody of the same user may.
     assert run(["kill", "-USR1", str(victim.pid)], check=True).stdout == ""
     assert victim.hit()
+
+
+# ---- TCP ports ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def server():
+    with socket.create_server(("127.0.0.1", 0), family=socket.AF_INET) as listening:
+        yield str(listening.getsockname()[1])
+
+
+@pytest.mark.personalities("cloche", "bwrap")
+def test_N11_other_ports_by_other_ways(box, run, server):
+    """--connect-tcp leaves no way round: Fast Open, multipath TCP, and other protocols that carry streams."""
+    script = str(HERE / "tcp.py")
+    options = ["--ro-bind", "/", "/", *(["--share-net"] if box.is_cloche else [])]
+
+    def ways(*more):
+        return Results(run(box.argv([*options, *more], ["/usr/bin/python3", script, server]), check=True).stdout)
+
+    free = ways()
+    assert {free[way] for way in ("connect", "connect-mapped", "sendto", "sendmsg", "udp")} == {"ok"}, free
+    if abi() < 4:
+        result = run(box.argv([*options, "--connect-tcp", "1"], ["true"]))
+        assert result.returncode == box.setup_failed and "TCP" in result.stderr
+        return
+    found = ways("--connect-tcp", "1")
+    assert [way for way, result in found.items() if result == "ok"] == ["udp"], found
+    assert found["connect"] == found["connect-tcp"] == found["fast-open-connect"] == "EACCES"
+    assert found["sendto"] == found["sendmsg"] == "ENOTSUP" and found["mptcp"] == "EPROTONOSUPPORT"
+    # The port that is allowed is reached, by the ways that are looked at.
+    found = ways("--connect-tcp", server)
+    assert {found[way] for way in ("connect", "connect-tcp", "connect-mapped", "udp")} == {"ok"}, found
+    assert found["mptcp"] == "EPROTONOSUPPORT"

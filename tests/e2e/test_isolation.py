@@ -114,13 +114,16 @@ def test_isolation_lists_what_is_not_enforced(run, cloche):
     stderr = run([cloche, *TIER, "true"], check=True).stderr
     assert stderr.rstrip().endswith("Not enforced: " + "; ".join(listed))
     text = "\n".join(listed)
-    for words, until in (("processes can be seen", 99), ("network", 99), ("IPC", 99), ("/tmp", 99), ("looked up by name", 99),
-                         ("signalled", 6), ("sockets in the file system", 9), ("truncated", 3), ("ioctl", 5)):
+    for words, until in (("processes can be seen", 99), ("network interfaces", 99), ("IPC", 99), ("/tmp", 99),
+                         ("looked up by name", 99), ("signalled", 6), ("truncated", 3), ("ioctl", 5), ("sockets can", 0)):
         assert (words in text) == (abi < until), (words, abi, text)
-    assert (("but for TCP" in text), ("TCP and UDP" in text)) == (abi >= 4, abi >= 10)
+    assert "user namespaces" not in text
+    assert "user namespaces" in "".join(gaps(run, [cloche, *TIER, "--seccomp-policy", "none"]))
+    assert "user namespaces" not in "".join(gaps(run, [cloche, *TIER, "--seccomp-policy", "none", "--allow-userns"]))
     # What is shared anyway is no surprise.
     shared = "\n".join(gaps(run, [cloche, *TIER, "--share-net", "--share-pid", "--share-ipc", "--bare"]))
     assert not re.search("processes can be seen|network|IPC|/tmp", shared)
+    assert ("sockets in the file system" in shared) == (abi < 9) and ("abstract sockets" in shared) == (abi < 6)
 
 
 def test_isolation_explain(run, cloche):
@@ -308,24 +311,28 @@ def test_clone3_is_not_needed(run, personality, without_syscalls):
 NETWORK = """
 import errno, socket, sys
 for kind, what in ("STREAM", "connect"), ("STREAM", "bind"), ("DGRAM", "connect"), ("DGRAM", "bind"):
-    with socket.socket(socket.AF_INET, getattr(socket, "SOCK_" + kind)) as s:
-        try:
+    try:
+        with socket.socket(socket.AF_INET, getattr(socket, "SOCK_" + kind)) as s:
             getattr(s, what)(("127.0.0.1", int(sys.argv[1]) if what == "connect" else 0))
-        except OSError as e:
-            print(errno.errorcode[e.errno])
-        else:
-            print("ok")
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+    else:
+        print("ok")
 """
 
 
 def test_isolation_network(run, cloche):
-    """As far as Landlock can, what would have been a network of the sandbox's own is none; shared, it is the host's."""
+    """What would have been a network of the sandbox's own is none; shared, it is the host's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         words = ["/usr/bin/python3", "-c", NETWORK, str(server.getsockname()[1])]
-        found = run([cloche, *TIER, *words], check=True).stdout.split()
-        shared = run([cloche, *TIER, "--share-net", *words], check=True).stdout.split()
-    tcp, udp = ("EACCES" if landlock_abi() >= abi else "ok" for abi in (4, 10))
-    assert (found, shared) == ([tcp, tcp, udp, udp], ["ok"] * 4)
+        assert run([cloche, *TIER, *words], check=True).stdout.split() == ["EACCES"] * 4
+        assert run([cloche, *TIER, "--share-net", *words], check=True).stdout.split() == ["ok"] * 4
+        # A socket that COMMAND gets with its standard input is one for Landlock.
+        with socket.socket() as given:
+            script = "import socket\ntry: print(socket.socket(fileno=0).connect_ex(('127.0.0.1', %s)))" % words[-1]
+            script += "\nexcept OSError as e: print(e.errno)"
+            result = run([cloche, *TIER, "/usr/bin/python3", "-c", script], stdin=given, check=True)
+    assert result.stdout == ("13\n" if landlock_abi() >= 4 else "0\n")
 
 
 def test_isolation_ports(run, cloche):
@@ -339,16 +346,24 @@ def test_isolation_ports(run, cloche):
 
 
 def test_isolation_sockets_in_the_file_system(run, cloche, tmp_path):
-    """From ABI 9 on they follow the paths; before, the message says that they do not."""
-    script = ("import errno, socket, sys\nfor path in sys.argv[1:]:\n s = socket.socket(socket.AF_UNIX)\n"
-              " print(errno.errorcode.get(s.connect_ex(path), 'ok'))")
+    """From ABI 9 on they follow the paths. Before, no socket can be made that could be connected, unless with IPC shared."""
+    script = ("import errno, socket, sys\nfor path in sys.argv[1:]:\n"
+              " try: socket.socket(socket.AF_UNIX).connect(path)\n except OSError as e: print(errno.errorcode[e.errno])\n"
+              " else: print('ok')\n"
+              "for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:\n"
+              " try: socket.socketpair(socket.AF_UNIX, kind)\n except OSError as e: print(errno.errorcode[e.errno])\n"
+              " else: print('ok')\n")
+    follows = landlock_abi() >= 9
     with socket.socket(socket.AF_UNIX) as given, socket.socket(socket.AF_UNIX) as kept:
         for name, server in ("given", given), ("kept", kept):
             (tmp_path / name).mkdir()
             server.bind(str(tmp_path / name / "socket"))
             server.listen()
         for option in "--bind", "--ro-bind":
-            result = run([cloche, *TIER, option, tmp_path / "given", tmp_path / "given", "/usr/bin/python3", "-c", script,
-                          tmp_path / "given/socket", tmp_path / "kept/socket"], check=True)
-            assert result.stdout.split() == ["ok", "EACCES" if landlock_abi() >= 9 else "ok"]
-            assert ("sockets in the file system" in result.stderr) == (landlock_abi() < 9)
+            argv = [cloche, *TIER, option, tmp_path / "given", tmp_path / "given"]
+            words = ["/usr/bin/python3", "-c", script, tmp_path / "given/socket", tmp_path / "kept/socket"]
+            result = run([*argv, *words], check=True)
+            assert result.stdout.split() == (["ok", "EACCES", "ok", "ok"] if follows else ["EACCES", "EACCES", "ok", "EACCES"])
+            result = run([*argv, "--share-ipc", *words], check=True)
+            assert result.stdout.split() == ["ok", "EACCES" if follows else "ok", "ok", "ok"]
+            assert ("sockets in the file system" in result.stderr) != follows

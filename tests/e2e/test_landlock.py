@@ -211,5 +211,5 @@ def test_explain_landlock(run, personality):
     assert ("Landlock keeps COMMAND from: abstract sockets and signals outside\n" in text) == scoped
     found = json.loads(run([*argv, "--explain=json", "true"], check=True).stdout)["landlock"]
     assert found == {"tier": False, "scopes": ["abstract-unix-socket", "signal"] if scoped else [],
-                     "connect-tcp": [[80, 80], [8000, 8010]], "bind-tcp": [[0, 0]], "paths": [], "not-enforced": []}
+                     "connect-tcp": [[80, 80], [8000, 8010]], "bind-tcp": [[0, 0]], "guards": ["tcp"], "paths": [], "not-enforced": []}
     assert "TCP" not in run([*shared(personality), "--explain", "true"], check=True).stdout

@@ -81,6 +81,7 @@ static void test_ports(void)
 	spec.share = CLONE_NEWNET;
 	plan = planned(&spec, facts_with_abi(7));
 	CHECK_INT(plan.landlock.handled_net, SYS_LANDLOCK_CONNECT_TCP);
+	CHECK_INT(plan.landlock.guards, GUARD_TCP);
 	plan_free(&plan);
 	spec.landlock.bind_tcp = (struct spec_ports){ .ranges = &range, .count = 1, .use = 5 };
 	plan = planned(&spec, facts_with_abi(7));
@@ -113,10 +114,12 @@ static void test_tier(void)
 	CHECK(!plan.writes_id_maps && plan.max_userns == -1 && !plan.inner_userns);
 	CHECK(plan.has_init && !plan.init_is_pid_1 && plan.ends_together);
 	CHECK_INT(plan.landlock.handled_net, TCP); /* and no rule for any port */
+	CHECK_INT(plan.landlock.guards, GUARD_NET | GUARD_UNIX);
 	plan_free(&plan);
 	facts->landlock_abi = 10;
 	plan = planned(&spec, facts);
 	CHECK_INT(plan.landlock.handled_net, TCP | UDP);
+	CHECK_INT(plan.landlock.guards, GUARD_NET); /* the rules see to the others */
 	plan_free(&plan);
 	facts->landlock_abi = 3;
 	plan = planned(&spec, facts);

@@ -30,9 +30,9 @@ NAMESPACE_FLAGS = 0x7E020000
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(shared_directory):
     """The container's root directory."""
-    root = tmp_path_factory.mktemp("podman") / "root"
+    root = shared_directory / "podman" / "root"
     for name in ("usr", "proc", "dev", "sys", "tmp", "etc", "run", "root", "home", "var", "work"):
         (root / name).mkdir(parents=True)
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -45,22 +45,23 @@ def root(tmp_path_factory):
             directory.chmod(0o755)
     yield root
     # What the container made belongs to ids that only a user namespace reaches.
-    subprocess.run(["podman", "unshare", "rm", "-rf", root], check=True)
+    subprocess.run(["systemd-run", "--user", "--quiet", "--wait", "--pipe", "podman", "unshare", "rm", "-rf", root], check=True)
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory):
+def docker(shared_directory):
     """The option for a filter as strict as docker's."""
     profile = json.loads(PODMAN_PROFILE.read_text())
     for rule in profile["syscalls"]:
         if not rule.get("includes", {}).get("caps"):
             rule["names"] = [name for name in rule["names"] if name not in ADMIN_ONLY]
+    profile["defaultErrnoRet"], profile["defaultErrno"] = 1, "EPERM"
     profile["syscalls"] = [rule for rule in profile["syscalls"] if rule["names"]]
     profile["syscalls"] += [
         {"names": ["clone"], "action": "SCMP_ACT_ALLOW",
          "args": [{"index": 0, "value": NAMESPACE_FLAGS, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]},
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "errno": "ENOSYS"}]
-    path = tmp_path_factory.mktemp("profile") / "docker.json"
+    path = shared_directory / "docker.json"
     path.write_text(json.dumps(profile))
     return ["--security-opt", f"seccomp={path}"]
 
@@ -69,16 +70,13 @@ def docker(tmp_path_factory):
 def podman(root):
     """podman(options, argv): runs argv in a container."""
     def podman(options, *argv):
-        command = ["podman", "run", "--rm", "--network", "none", *options, "-v", "/usr:/usr:ro", "-v", f"{BUILD}:{BUILD}:ro",
-                   "--rootfs", root, *argv]
+        # A service of the user's, as podman's helpers stay when it has ended.
+        command = ["systemd-run", "--user", "--quiet", "--wait", "--pipe", "--collect", "podman", "run", "--rm", "--network",
+                   "none", *options, "-v", "/usr:/usr:ro", "-v", f"{BUILD}:{BUILD}:ro", "--rootfs", root, *argv]
         # Not as the fixture `run` does it: podman needs the user's session.
         return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, check=False)
 
     return podman
-
-
-def namespaces(*argv):
-    return [*argv, "sh", "-c", "readlink /proc/self/ns/mnt /proc/self/ns/pid /proc/self/ns/net"]
 
 
 def assert_ran(result, warned):
@@ -90,7 +88,8 @@ def assert_same_namespaces(podman, options, argv, same):
     """cloche beside a plain shell in one container: are the namespaces the container's?"""
     inside = " ".join(argv)
     script = ("show='readlink /proc/self/ns/mnt /proc/self/ns/pid /proc/self/ns/net'; "
-              f"$show >/tmp/a; {inside} $show >/tmp/b; cat /tmp/b; cmp -s /tmp/a /tmp/b && echo same >&2 || echo differ >&2")
+              f"outer=$($show); inner=$({inside} $show) || exit; echo $inner; "
+              '[ "$outer" = "$inner" ] && echo same >&2 || echo differ >&2')
     result = podman(options, "sh", "-c", script)
     assert result.stderr.split()[-1] == ("same" if same else "differ"), result
     return result
