@@ -98,42 +98,33 @@ static char *read_file(const char *path)
 /* The login names of one uid: several may share it, and any of them may stand in the files. */
 struct names {
 	uid_t uid;
+	char *text; /* of /etc/passwd, which holds them */
 	char **list;
 	size_t count;
 };
 
-static void add_name(struct names *names, const char *name)
-{
-	char **grown = reallocarray(names->list, names->count + 1, sizeof(char *));
-
-	if (!grown)
-		return; /* the number may still stand in the files */
-	names->list = grown;
-	grown[names->count] = strdup(name);
-	names->count += grown[names->count] != NULL;
-}
-
 /* From /etc/passwd directly: the name service would load its modules into us. */
 static void read_names(struct names *names)
 {
-	_free_ char *text = read_file("/etc/passwd");
-	char *rest = text;
+	char *rest = names->text = read_file("/etc/passwd");
 
 	for (char *line; rest && (line = strsep(&rest, "\n"));) {
 		char *name = next_field(&line), *password = next_field(&line),
-		     *uid = next_field(&line);
+		     *uid = next_field(&line), **added;
 		uint64_t number;
 
-		if (name && name[0] && password && uid &&
-		    num_parse(uid, IDMAP_LAST_ID, &number) == 0 && number == names->uid)
-			add_name(names, name);
+		if (!name || !name[0] || !password || !uid ||
+		    num_parse(uid, IDMAP_LAST_ID, &number) < 0 || number != names->uid)
+			continue;
+		added = spec_add(&names->list, &names->count, sizeof(*added));
+		if (added) /* else the number may still stand in the files */
+			*added = name;
 	}
 }
 
 static void free_names(struct names *names)
 {
-	for (size_t i = 0; i < names->count; i++)
-		free(names->list[i]);
+	free(names->text);
 	free(names->list);
 }
 

@@ -30,7 +30,7 @@ static _Noreturn void hold_namespace(int alive_fd)
 	char byte;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	_exit(read(alive_fd, &byte, 1) != 0);
+	_exit(read(alive_fd, &byte, 1) == 0 ? 0 : 1);
 }
 
 static int open_userns_of(pid_t pid)

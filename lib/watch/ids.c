@@ -87,30 +87,29 @@ struct mapper {
 	const char *name;
 	const struct plan_map *map;
 	char path[64];
-	char (*numbers)[STR_NUMBER_SIZE];
 	char *argv[MAX_WORDS];
 	int error_fd; /* read end of what it complains about */
 	pid_t pid;
 };
 
-/* NAME PID INSIDE OUTSIDE COUNT... */
-static void fill_words(struct mapper *mapper, const char *directory, pid_t pid)
+/* NAME PID INSIDE OUTSIDE COUNT..., the digits in @numbers. */
+static void fill_words(struct mapper *mapper, char numbers[][STR_NUMBER_SIZE],
+		       const char *directory, pid_t pid)
 {
 	struct str_buf path = { .data = mapper->path, .size = sizeof(mapper->path) };
-	size_t words = 0, numbers = 0;
+	size_t words = 0, used = 0;
 
 	str_add(&path, directory);
 	str_add_char(&path, '/');
 	str_add(&path, mapper->name);
 	mapper->argv[words++] = mapper->path;
-	mapper->argv[words++] = (char *)str_number(mapper->numbers[numbers++], (uint64_t)pid);
+	mapper->argv[words++] = (char *)str_number(numbers[used++], (uint64_t)pid);
 	for (size_t i = 0; i < mapper->map->count; i++) {
 		const struct id_range *range = &mapper->map->ranges[i];
 		const uint32_t values[] = { range->inside, range->outside, range->count };
 
 		for (size_t j = 0; j < ARRAY_SIZE(values); j++)
-			mapper->argv[words++] =
-				(char *)str_number(mapper->numbers[numbers++], values[j]);
+			mapper->argv[words++] = (char *)str_number(numbers[used++], values[j]);
 	}
 	mapper->argv[words] = NULL;
 }
@@ -125,7 +124,6 @@ static int start_mapper(struct mapper *mapper, const char *directory, pid_t pid,
 				 .argv = mapper->argv,
 				 .environ = environment,
 				 .fds = { -1, -1, -1 } };
-	_close_ int complaints = -EBADF;
 	int fds[2];
 
 	if (!numbers)
@@ -133,10 +131,10 @@ static int start_mapper(struct mapper *mapper, const char *directory, pid_t pid,
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, ERROR_PIPE, errno, "a pipe");
 	mapper->error_fd = fds[0];
-	complaints = helper.fds[2] = fds[1];
-	mapper->numbers = numbers;
-	fill_words(mapper, directory, pid);
+	helper.fds[2] = fds[1];
+	fill_words(mapper, numbers, directory, pid);
 	mapper->pid = helper_start(&helper);
+	(void)close(fds[1]); /* so that its end is the pipe's */
 	return mapper->pid < 0 ? error_set_detail(err, ERROR_MAP_HELPER, -mapper->pid, mapper->path,
 						  "it cannot be started")
 			       : 0;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """--idmap: binds whose files have other owners. Only real root may, and not on every file system."""
+import errno
 import os
 import subprocess
 
@@ -13,9 +14,69 @@ RANGES = ["--uid-map", f"0:{FIRST}:1000", "--gid-map", f"0:{FIRST}:1000"]
 NO_USERNS = {"cloche": ["--share-user", "--allow-userns"], "bwrap": []}
 
 
+# Can the directory argv[1] be cloned and idmapped at all? Prints the errno, 0 if so.
+PROBE = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		perror(path);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	int tree = open_tree(AT_FDCWD, argv[argc - 1], OPEN_TREE_CLONE), ready[2], hold[2], userns;
+	char path[64], byte;
+	pid_t pid;
+
+	if (tree < 0 || pipe(ready) < 0 || pipe(hold) < 0 || (pid = fork()) < 0)
+		return 1;
+	if (pid == 0) {
+		close(hold[1]);
+		if (unshare(CLONE_NEWUSER) < 0 || write(ready[1], "", 1) != 1)
+			return 1;
+		return read(hold[0], &byte, 1) != 0;
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		return 1;
+	sprintf(path, "/proc/%d/uid_map", pid);
+	write_file(path, "0 0 1");
+	sprintf(path, "/proc/%d/gid_map", pid);
+	write_file(path, "0 0 1");
+	sprintf(path, "/proc/%d/ns/user", pid);
+	userns = open(path, O_RDONLY);
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = userns };
+	printf("%d", mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? errno : 0);
+	close(hold[1]);
+	return waitpid(pid, NULL, 0) != pid;
+}
+"""
+
+
+def needs_idmapped_mounts(run, compile_c, directory):
+    made = run([compile_c(PROBE), directory])
+    assert made.returncode == 0 and made.stdout in ("0", str(errno.EINVAL)), made
+    if made.stdout != "0":
+        pytest.skip("no idmapped mounts on the file system of the tests")
+
+
 @pytest.fixture
-def tree(tmp_path):
+def tree(tmp_path, run, compile_c):
     """A directory of root's with files of 0:0, 5:5 and 2000:2000."""
+    needs_idmapped_mounts(run, compile_c, tmp_path)
     tmp_path.chmod(0o755)
     directory = tmp_path / "tree"
     directory.mkdir()
