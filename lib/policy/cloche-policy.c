@@ -95,13 +95,13 @@ static unsigned leading_number(char **text)
 
 static int take_host(char **rest, struct oci_host *ret_host)
 {
-	uint64_t caps;
+	uint64_t caps = 0;
 	char *release;
 	int r = take_number(rest, "caps", UINT64_MAX, &caps);
 
 	if (r == 0)
 		r = take_word(rest, "kernel", &release);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret_host = (struct oci_host){ .arch = policy_native_arch(), .caps = caps };
 	ret_host->major = leading_number(&release);
@@ -169,7 +169,7 @@ static int compile(char *request)
 	struct policy policy = POLICY_EMPTY;
 	struct policy_error err = { 0 };
 	struct policy_context context = { .shipped = shipped_texts };
-	struct oci_host host;
+	struct oci_host host = { 0 };
 	bool has_twin = false;
 	uint64_t flags;
 	char *text;

@@ -39,12 +39,12 @@ static int find_arch(const struct oci_reader *reader, json_object *object,
 		     bool *ret_is_there)
 {
 	const struct oci_place list_place = { .above = place, .key = key };
-	json_object *list;
-	size_t count;
+	json_object *list = NULL;
+	size_t count = 0;
 	int r = oci_get_list(reader, object, place, key, &list, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		const char *name;
+		const char *name = "";
 
 		r = oci_get_element(reader, list,
 				    &(struct oci_place){ .above = &list_place, .index = i }, &name);
@@ -64,15 +64,15 @@ static int read_arch_map(const struct oci_reader *reader, json_object *root,
 {
 	static const char *const keys[] = { "architecture", "subArchitectures", NULL };
 	const struct oci_place list_place = { .above = place, .key = "archMap" };
-	json_object *list;
-	size_t count;
+	json_object *list = NULL;
+	size_t count = 0;
 	int r = oci_get_list(reader, root, place, "archMap", &list, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct oci_place here = { .above = &list_place, .index = i };
 		json_object *entry = json_object_array_get_idx(list, i);
 		bool has_twin = false;
-		const char *name;
+		const char *name = "";
 
 		r = oci_check_object(reader, entry, &here, keys);
 		if (r == 0)
@@ -81,7 +81,7 @@ static int read_arch_map(const struct oci_reader *reader, json_object *root,
 			r = oci_fail_at(reader, &here, "architecture", "missing");
 		if (r == 0)
 			r = find_arch(reader, entry, &here, "subArchitectures", twin, &has_twin);
-		if (r == 0 && names_arch(name, reader->host->arch))
+		if (r == 0 && name && names_arch(name, reader->host->arch))
 			*ret_has_twin |= has_twin;
 	}
 	return r;
@@ -127,12 +127,12 @@ static int count_list(const struct oci_reader *reader, json_object *object,
 		      size_t *ret_count)
 {
 	const struct oci_place list_place = { .above = place, .key = key };
-	json_object *list;
+	json_object *list = NULL;
 	int r = oci_get_list(reader, object, place, key, &list, ret_count);
 
 	*ret_fitting = 0;
 	for (size_t i = 0; r == 0 && i < *ret_count; i++) {
-		const char *name;
+		const char *name = "";
 
 		r = oci_get_element(reader, list,
 				    &(struct oci_place){ .above = &list_place, .index = i }, &name);
@@ -147,8 +147,8 @@ static int check_kernel(const struct oci_reader *reader, json_object *object,
 			const struct oci_place *place, bool *ret_is_given, bool *ret_is_newer)
 {
 	char copy[32], *dot;
-	uint64_t major, minor;
-	const char *text;
+	uint64_t major = 0, minor = 0;
+	const char *text = NULL;
 	int r = oci_get_string(reader, object, place, "minKernel", &text);
 
 	*ret_is_given = *ret_is_newer = false;
@@ -174,8 +174,8 @@ int oci_check_condition(const struct oci_reader *reader, json_object *entry,
 {
 	static const char *const keys[] = { "caps", "arches", "minKernel", NULL };
 	const struct oci_place place = { .above = above, .key = key };
-	size_t arches, arch_count, caps, cap_count;
-	bool has_kernel, is_newer;
+	size_t arches = 0, arch_count = 0, caps = 0, cap_count = 0;
+	bool has_kernel = false, is_newer = false;
 	json_object *object;
 	int r;
 

@@ -39,8 +39,8 @@ static int get_errno(const struct oci_reader *reader, json_object *object,
 		     const struct oci_place *place, const char *name_key, const char *number_key,
 		     uint64_t *ret_number)
 {
-	const char *name;
-	uint32_t number;
+	const char *name = NULL;
+	uint32_t number = 0;
 	int r = oci_get_number(reader, object, place, number_key, MAX_ERRNO, ret_number);
 
 	if (r == 0)
@@ -58,7 +58,7 @@ static int get_action(const struct oci_reader *reader, json_object *object,
 {
 	bool is_default = strcmp(key, "defaultAction") == 0;
 	uint64_t number = EPERM;
-	const char *name;
+	const char *name = NULL;
 	int r = oci_get_string(reader, object, place, key, &name);
 
 	if (r == 0)
@@ -107,7 +107,7 @@ static int read_test(const struct oci_reader *reader, json_object *object,
 {
 	static const char *const keys[] = { "index", "value", "valueTwo", "op", NULL };
 	uint64_t index = UINT64_MAX, value = 0, value_two = 0;
-	const char *op;
+	const char *op = NULL;
 	size_t i = 0;
 	int r = oci_check_object(reader, object, place, keys);
 
@@ -141,7 +141,7 @@ static int read_tests(const struct oci_reader *reader, json_object *entry,
 		      size_t *ret_count)
 {
 	const struct oci_place list_place = { .above = place, .key = "args" };
-	json_object *list;
+	json_object *list = NULL;
 	int r = oci_get_list(reader, entry, place, "args", &list, ret_count);
 
 	if (r == 0 && *ret_count > POLICY_MAX_TESTS)
@@ -199,9 +199,9 @@ static int read_names(const struct oci_reader *reader, json_object *entry,
 		      const struct policy_test *tests, size_t test_count)
 {
 	const struct oci_place list_place = { .above = place, .key = "names" };
-	const char *name;
-	json_object *list;
-	size_t count;
+	const char *name = NULL;
+	json_object *list = NULL;
+	size_t count = 0;
 	int r = oci_get_list(reader, entry, place, "names", &list, &count);
 
 	if (r == 0)
@@ -232,9 +232,9 @@ static int read_entry(const struct oci_reader *reader, json_object *entry,
 	static const char *const keys[] = { "names",   "name",	   "action",   "errnoRet", "errno",
 					    "comment", "includes", "excludes", "args",	   NULL };
 	struct policy_test tests[POLICY_MAX_TESTS];
-	bool is_included, is_left;
-	uint32_t action;
-	size_t count;
+	bool is_included = false, is_left = false;
+	uint32_t action = 0;
+	size_t count = 0;
 	int r = oci_check_object(reader, entry, place, keys);
 
 	if (r == 0)
@@ -308,13 +308,13 @@ static int check_flags(const struct oci_reader *reader, json_object *root,
 	static const char *const known[] = { "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG",
 					     "SECCOMP_FILTER_FLAG_SPEC_ALLOW" };
 	const struct oci_place list_place = { .above = place, .key = "flags" };
-	json_object *list;
-	size_t count;
+	json_object *list = NULL;
+	size_t count = 0;
 	int r = oci_get_list(reader, root, place, "flags", &list, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct oci_place here = { .above = &list_place, .index = i };
-		const char *name;
+		const char *name = NULL;
 		size_t j = 0;
 
 		r = oci_get_element(reader, list, &here, &name);
@@ -333,7 +333,7 @@ static int read_root(struct oci_reader *reader, json_object *root, bool *ret_has
 					    "comment",	     "syscalls",	NULL };
 	const struct oci_place place = { .above = NULL };
 	const struct oci_place list_place = { .above = &place, .key = "syscalls" };
-	json_object *list;
+	json_object *list = NULL;
 	size_t count = 0;
 	int r = oci_check_object(reader, root, &place, keys);
 

@@ -6,12 +6,14 @@
  *
  *	POLICY_REQUEST_HEAD
  *	"flags " decimal bits of enum policy_request_flag, "\n"
- *	with POLICY_REQUEST_JSON "caps " the decimal bits of the capabilities that COMMAND keeps, "\n",
- *	"kernel " its release, "\n"; the first text is a profile in JSON then
+ *	with POLICY_REQUEST_JSON:
+ *		"caps " decimal bits of the capabilities that COMMAND keeps, "\n"
+ *		"kernel " its release, "\n"
+ *		and the first text is a profile in JSON
  *	and for each text, in order: "text " its length "\n" the text "\n"
  *
  * The answer is the program (exit status 0), or, with POLICY_STATUS_TEXT, five lines: the index of
- * the text, the line in it (0: in none), the shipped policy it uses there or nothing, the word, the reason.
+ * the text, the line in it or 0, the shipped policy it uses there or nothing, the word, the reason.
  */
 #pragma once
 
