@@ -3,14 +3,13 @@
 programs of its own, core dumps. Numbers as in SECURITY.md."""
 import os
 import pathlib
-import platform
 import resource
 import stat
 
 import pytest
 
-from attacking import Box, acting_as_root, box, control, needs_root_for, program
-from test_kernel import NEWER, Door, door, pytest_generate_tests, sandbox, under
+from attacking import acting_as_root, box, control, needs_root_for, program
+from test_kernel import Door, door, pytest_generate_tests, sandbox, under
 
 __all__ = ["box", "door", "program", "pytest_generate_tests", "sandbox"]
 
@@ -43,7 +42,7 @@ def test_F6_covering_what_a_privileged_program_trusts(box, program, run, user, t
 
 
 # ---- F25: set-user-ID files ----------------------------------------------------------------------------------------
-O_CREAT, O_WRONLY, O_TMPFILE, AT_FDCWD, S_IFREG = 0o100, 1, 0o20200000, -100, stat.S_IFREG
+O_CREAT, O_WRONLY, O_DIRECTORY, O_TMPFILE, AT_FDCWD, S_IFREG = 0o100, 1, 0o200000, 0o20200000, -100, stat.S_IFREG
 
 
 def makers(door, mode, kind):
@@ -88,6 +87,10 @@ def test_F25_set_user_id_files(sandbox, program, user, door, policy, tmp_path, m
     assert results.pop("openat2") == ("ENOSYS", "ENOSYS") and len(results) >= 6
     assert set(results.values()) == {("EPERM", "EPERM")}, results
     assert modes_below(tmp_path) == {"file": "0o600"}
+    # Where nothing is made the mode does not count: that of an open directory is whatever the caller left there.
+    opened = ["native", "directory", str(Door("native").number("openat")), f"{AT_FDCWD},str=/rw,{O_DIRECTORY},{hex(mode)}"]
+    inside = sandbox.attack(program("kernel"), *opened, options=["--bind", tmp_path, "/rw", *options])
+    assert inside == {"directory": "ok", "directory?": "through"}, inside
     # Without the bits the same calls do all of it, and without the option with them.
     plain = plant(sandbox, program, door, tmp_path, 0o640, "plain", options)
     assert plain.pop("openat2")[0] == "ENOSYS" and set(plain.values()) == {("ok", "through")}, plain
@@ -126,3 +129,31 @@ def test_P13_the_limit_cannot_be_raised(run, cloche):
     script = "import resource as r; print(r.getrlimit(r.RLIMIT_CORE)); r.setrlimit(r.RLIMIT_CORE, (0, 0)); print('lowered')\n" \
              "try: r.setrlimit(r.RLIMIT_CORE, (4096, 4096))\nexcept (ValueError, PermissionError): print('refused')"
     assert run([cloche, "/usr/bin/python3", "-c", script]).stdout == "(1, 1)\nlowered\nrefused\n"
+
+
+# ---- P18: programs that COMMAND wrote itself -----------------------------------------------------------------------
+NOEXEC = [word for path in ("/tmp", "/dev", "/rw") for word in ("--noexec", path)] + ["--remount-ro", "/"]
+NO_MEMFD = ["--syscall-deny", "memfd_create:EACCES"]
+KINDS = ("name", "link", "script", "unnamed")
+
+
+def test_P18_programs_that_command_wrote(sandbox, program, run, user, policy, tmp_path):
+    """With --noexec for all that can be written to, and without memfd_create, nothing that was written can be executed."""
+    place = ["--bind", tmp_path, "/rw", "--tmpfs", "/tmp", *under(policy)]
+    verbs = ["memfd", "in", "/rw", "in", "/tmp", "in", "/dev/shm"]
+    inside = sandbox.attack(program("written"), *verbs, options=[*place, *NOEXEC, *NO_MEMFD], dev=True)
+    for kind in KINDS:
+        assert inside.all(kind) == ["EACCES"] * 3, (kind, inside)
+    assert inside.all("map") == ["EPERM"] * 3 and inside.all("write") == ["ok"] * 3, inside
+    assert [inside[name] for name in inside if name.startswith("memfd")] == ["EACCES"] * 3, inside
+    root = sandbox.attack(program("fs"), "create", "/program", options=[*place, *NOEXEC, *NO_MEMFD], dev=True)
+    assert root == {"create": "EROFS"}
+    # Control: without these options, and outside.
+    assert set(sandbox.attack(program("written"), *verbs, options=place, dev=True).values()) == {"ok"}
+    assert set(control(run, program("written"), "memfd", "in", tmp_path).values()) == {"ok"}
+
+
+def test_P18_memory_is_not_guarded(sandbox, program, run, policy):
+    """What SECURITY.md says of it: a process may change its own code. The control is the same outside."""
+    inside = sandbox.attack(program("written"), "own-memory", options=[*under(policy), *NO_MEMFD])
+    assert inside == control(run, program("written"), "own-memory") == {"own-memory": "ok"}
