@@ -201,18 +201,28 @@ static int compile(char *request)
 	return emit(&policy, flags);
 }
 
-int main(int argc, char **argv)
+static int act(const char *verb)
 {
-	char *input = NULL; /* freed by the end, as all is */
+	char *input = NULL;
 	size_t size;
 
-	limit_myself();
-	if (argc != 2 || fd_read_all(STDIN_FILENO, MAX_REQUEST, &input, &size) < 0)
+	if (fd_read_all(STDIN_FILENO, MAX_REQUEST, &input, &size) < 0)
 		return 1;
-	if (strcmp(argv[1], "dump") == 0)
+	if (strcmp(verb, "dump") == 0)
 		return dump_program((const struct sock_filter *)(void *)input,
 				    size / sizeof(struct sock_filter), stdout) < 0;
-	if (strcmp(argv[1], "compile") != 0 || strlen(input) != size)
+	if (strcmp(verb, "compile") != 0 || strlen(input) != size)
 		return 1;
 	return compile(input);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	limit_myself();
+	status = argc == 2 ? act(argv[1]) : 1;
+	if (fflush(stdout) != 0)
+		status = 1;
+	_exit(status); /* which frees all memory, too */
 }
