@@ -142,7 +142,7 @@ static int fill_auto(const struct plan *plan, const struct mapping *mapping, uin
 	int use = plan->spec->ids.map_auto.use;
 	bool has_own = false;
 
-	for (size_t i = 0; i < mapping->subids->count && i < IDMAP_MAX_RANGES; i++) {
+	for (size_t i = 0; i < mapping->subids->count; i++) {
 		const struct subid_range *range = &mapping->subids->ranges[i];
 		uint64_t before =
 			own - next < range->count && next <= own ? own - next : range->count;
@@ -245,6 +245,8 @@ static int make_map(const struct plan *plan, const struct mapping *mapping, uint
 		error_set_hint(err, mapping->subids->is_read ? mapping->hint : HINT_SUBIDS_NSS);
 		return plan_blame(err, ids->map_auto.use, ERROR_MAP_NO_SUBIDS, mapping->file);
 	}
+	if (ids->map_auto.is_set && mapping->subids->count > IDMAP_MAX_RANGES)
+		return blame_named(plan, err, ids->map_auto.use, ERROR_MAP_TOO_LONG);
 	r = fill(plan, mapping, own, err);
 	if (r == 0)
 		r = check_map(plan, mapping, map_use(ids), err);

@@ -210,6 +210,8 @@ static void test_map_auto_odd_files(void)
 	check_range(&plan.ids.uid, 1, 10, 7, 1);
 	check_range(&plan.ids.uid, 2, 1000, 1000, 1);
 	plan_free(&plan);
+	facts->subuids.count = IDMAP_MAX_RANGES + 1; /* not looked at: none may be left out */
+	refused(&spec, facts, ERROR_MAP_TOO_LONG, UID_USE);
 	facts->subuids.count = 0;
 	refused(&spec, facts, ERROR_MAP_NO_SUBIDS, UID_USE);
 }
