@@ -7,8 +7,10 @@
 #include <dirent.h>
 #include <ftw.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -417,6 +419,128 @@ static void verb_exec(char **arguments)
 	exit(0);
 }
 
+static void verb_mkdir(char **arguments)
+{
+	report("mkdir", mkdir(arguments[0], 0700));
+}
+
+static void verb_mkfifo(char **arguments)
+{
+	report("mkfifo", mkfifo(arguments[0], 0600));
+}
+
+static void verb_symlink(char **arguments)
+{
+	report("symlink", symlink(arguments[0], arguments[1]));
+}
+
+static void verb_chmod(char **arguments)
+{
+	report("chmod", chmod(arguments[0], 0777));
+}
+
+static void verb_exchange(char **arguments)
+{
+	report("exchange",
+	       renameat2(AT_FDCWD, arguments[0], AT_FDCWD, arguments[1], RENAME_EXCHANGE));
+}
+
+/* A nameless file in a directory gets a name. */
+static void verb_tmpfile(char **arguments)
+{
+	int fd = open(arguments[0], O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	report("tmpfile",
+	       fd < 0 ? -1 : linkat(AT_FDCWD, path, AT_FDCWD, arguments[1], AT_SYMLINK_FOLLOW));
+}
+
+static void verb_bind_socket(char **arguments)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", arguments[0]);
+	report("bind-socket", bind(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+				   (struct sockaddr *)&address, sizeof address));
+}
+
+/* How many bytes can be read, up to a few thousand. */
+static void verb_size(char **arguments)
+{
+	char buf[4096];
+	int fd = open(arguments[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf);
+
+	if (n < 0)
+		report("size", -1);
+	else
+		printf("size %zd\n", n);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A procfs of a new pid namespace, in a process of its own. */
+static void verb_procfs(char **arguments)
+{
+	int status;
+
+	if (unshare(CLONE_NEWPID) < 0) {
+		report("procfs", -1);
+		return;
+	}
+	fflush(stdout);
+	if (fork() == 0) {
+		report("procfs", mount("proc", arguments[0], "proc", 0, NULL));
+		_exit(0);
+	}
+	wait(&status);
+}
+
+static void verb_allocate(char **arguments)
+{
+	int fd = open(arguments[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	report("allocate", fd < 0 ? -1 : fallocate(fd, 0, 0, atoll(arguments[1])));
+	unlink(arguments[0]);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Writes until it is refused; how much that was. */
+static void verb_fill(char **arguments)
+{
+	static char buf[1 << 16];
+	int fd = open(arguments[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	long long written = 0;
+	ssize_t n = -1;
+
+	while (fd >= 0 && (n = write(fd, buf, sizeof buf)) > 0)
+		written += n;
+	report("fill", n);
+	printf("filled %lld\n", written);
+	unlink(arguments[0]);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Makes so many files in a new directory, or until it is refused. */
+static void verb_inodes(char **arguments)
+{
+	int made = 0, most = atoi(arguments[1]), r = mkdir(arguments[0], 0700);
+
+	for (; r == 0 && made < most; made++) {
+		char path[4096];
+
+		snprintf(path, sizeof path, "%s/%d", arguments[0], made);
+		r = mknod(path, S_IFREG | 0600, 0);
+		if (r < 0)
+			break;
+	}
+	report("inodes", r);
+	printf("made %d\n", made);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
@@ -435,7 +559,13 @@ int main(int argc, char **argv)
 		{ "mounts", 0, verb_mounts },	  { "find", 1, verb_find },
 		{ "nodes", 1, verb_nodes },	  { "read", 1, verb_read },
 		{ "list", 1, verb_list },	  { "unlink", 1, verb_unlink },
-		{ "exec", 0, verb_exec },	  { NULL, 0, NULL },
+		{ "exec", 0, verb_exec },	  { "mkdir", 1, verb_mkdir },
+		{ "mkfifo", 1, verb_mkfifo },	  { "symlink", 2, verb_symlink },
+		{ "chmod", 1, verb_chmod },	  { "exchange", 2, verb_exchange },
+		{ "tmpfile", 2, verb_tmpfile },	  { "bind-socket", 1, verb_bind_socket },
+		{ "size", 1, verb_size },	  { "procfs", 1, verb_procfs },
+		{ "allocate", 2, verb_allocate }, { "fill", 1, verb_fill },
+		{ "inodes", 2, verb_inodes },	  { NULL, 0, NULL },
 	};
 
 	return run_verbs(verbs, argc, argv);
