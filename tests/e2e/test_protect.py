@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Protected paths: --mask, --deny-write, --deny-create, --noexec, --no-symlinks. What COMMAND tries against them is in
-tests/attack/test_views.py."""
+tests/attack/test_covers.py."""
 import os
 import shutil
 
