@@ -37,10 +37,11 @@ def test_F36_open_what_changes_the_host_for_writing(box, program, run, user):
     """As root inside, whether that is the host's root or not. Nothing is written, here or in the control."""
     paths = on_host(CHANGES_THE_HOST)
     assert len(paths) >= 4
-    results = box.attack(program("fs"), *words("openw", paths))
-    assert set(results.all("openw")) <= {"EROFS", "EACCES"}, results
-    results = box.attack(program("fs"), *words("openw", paths), options=["--cap-add", "ALL"])
-    assert set(results.all("openw")) <= {"EROFS", "EACCES"}, results
+    for caps in ([], ["--cap-add", "ALL"]):
+        results = box.attack(program("fs"), *words("openw", paths), options=caps)
+        outcomes = dict(zip(paths, results.all("openw"), strict=True))
+        assert outcomes.pop("/proc/sys/fs/binfmt_misc/register", "ENOENT") == "ENOENT", "a mount of the host's"
+        assert set(outcomes.values()) <= {"EROFS", "EACCES"}, outcomes
     if user.is_root:
         free = control(run, program("fs"), *words("openw", on_host(CHANGES_THE_HOST[:4])))
         assert set(free.all("openw")) == {"ok"}, free
