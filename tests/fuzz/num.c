@@ -65,6 +65,31 @@ static void check_size(const char *text)
 	require(number == (is_size ? (uint64_t)expected : 4711));
 }
 
+static void check_seconds(const char *text)
+{
+	const char *digits = text + (text[0] == '-'), *rest, *decimals;
+	unsigned __int128 expected = slow_digits(digits, 10, &rest), fraction = 0;
+	bool is_seconds = rest != digits && expected <= NUM_SECONDS_MAX;
+	int64_t number = 4711;
+
+	if (*rest == '.') {
+		decimals = rest + 1;
+		fraction = slow_digits(decimals, 10, &rest);
+		is_seconds = is_seconds && rest != decimals && rest - decimals <= 9;
+		for (long i = rest - decimals; i < 9; i++)
+			fraction *= 10;
+	}
+	is_seconds = is_seconds && !*rest;
+	require(num_parse_seconds(text, &number) == (is_seconds ? 0 : -EINVAL));
+	if (is_seconds) {
+		int64_t amount = (int64_t)(expected * 1000000000 + fraction);
+
+		require(number == (text[0] == '-' ? -amount : amount));
+	} else {
+		require(number == 4711);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint64_t limits[] = { 0, 7, 07777, INT32_MAX, UINT32_MAX - 1, UINT64_MAX };
@@ -75,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_plain(text, 8, limits[i]);
 	}
 	check_size(text);
+	check_seconds(text);
 	free(text);
 	return 0;
 }
