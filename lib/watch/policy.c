@@ -7,6 +7,7 @@
  */
 #include "watch/policy.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -77,7 +78,10 @@ static void request_free(struct request *request)
 static int add_text(struct request *request, const char *text, int use, const char *file,
 		    struct cloche_error *err)
 {
-	char *longer = str_format("%stext %zu\n%s\n", request->text, strlen(text), text);
+	char *longer;
+
+	assert(text);
+	longer = str_format("%stext %zu\n%s\n", request->text, strlen(text), text);
 
 	if (!longer)
 		return error_no_memory(err);
@@ -90,6 +94,7 @@ static int add_text(struct request *request, const char *text, int use, const ch
 /* A policy of the user's: a text has blanks or more than one statement, a file has not. */
 static bool is_text(const char *name)
 {
+	assert(name); /* else the policy is a shipped one */
 	return name[strcspn(name, " \t\n;#")] != '\0';
 }
 
@@ -97,13 +102,14 @@ static int read_policy(const char *file, bool is_json, char **ret_text, struct c
 {
 	_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	_free_ char *text = NULL;
-	size_t size;
+	size_t size = 0;
 	int r = fd < 0 ? -errno : fd_read_all(fd, MAX_POLICY_FILE, &text, &size);
 
 	if (r == -ENOENT && !is_json)
 		error_set_hint(err, HINT_POLICY_NAMES);
 	if (r < 0)
 		return error_set(err, ERROR_POLICY_READ, -r, file);
+	assert(text);
 	if (strlen(text) != size)
 		return error_set_detail(err, ERROR_POLICY, 0, file, "it holds a NUL");
 	*ret_text = take_ptr(text);
@@ -285,7 +291,7 @@ static int take_answer(const struct request *request, int fd, int status,
 		       struct sock_fprog *ret_program, struct cloche_error *err)
 {
 	_free_ char *answer = NULL;
-	size_t size;
+	size_t size = 0;
 	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(fd, 1u << 20, &answer, &size);
 
 	if (r < 0)
@@ -305,7 +311,8 @@ static int take_answer(const struct request *request, int fd, int status,
 static int compile(const struct request *request, struct sock_fprog *ret_program,
 		   struct cloche_error *err)
 {
-	_close_ int in_fd = memory_with(request->text, strlen(request->text), err);
+	const char *text = request->text ? request->text : "";
+	_close_ int in_fd = memory_with(text, strlen(text), err);
 	_close_ int out_fd = in_fd < 0 ? -EBADF : memory_with("", 0, err);
 	int status;
 
