@@ -7,7 +7,8 @@
 
 #include "enter/enter.h"
 
-/** policy_prepare - fill enter->policy, enter->guards and enter->init_policy; prepare_free() releases them */
+/** policy_prepare - fill enter->policy, enter->guards and enter->init_policy; prepare_free()
+ * releases them */
 must_check int policy_prepare(struct enter *enter, struct cloche_error *err);
 
 /** policy_dump - print the program of the plan's policy on standard output */
