@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "spec/report.h"
 #include "watch/cgroup-text.h"
 #include "watch/usage.h"
 
@@ -419,13 +420,11 @@ static void measure_key(const char *text, const char *key, struct usage_number *
 		*number = (struct usage_number){ true, value };
 }
 
-void cgroup_measure(const struct cgroup *cgroup, struct usage *usage)
+static void measure(const struct cgroup *cgroup, struct usage *usage)
 {
 	_free_ char *cpu = NULL, *events = NULL, *io = NULL;
 	uint64_t bytes_read, bytes_written;
 
-	if (cgroup->group_fd < 0)
-		return;
 	cpu = cgroup_read(cgroup->group_fd, "cpu.stat"); /* there without the controller, too */
 	measure_key(cpu, "user_usec", &usage->user);
 	measure_key(cpu, "system_usec", &usage->system);
@@ -440,12 +439,26 @@ void cgroup_measure(const struct cgroup *cgroup, struct usage *usage)
 	}
 }
 
-int cgroup_remove(struct cgroup *cgroup)
+static void warn(const struct plan *plan, int use, enum error_code code, const char *text)
 {
-	int r = 0;
+	struct cloche_error warning = { .use = use };
 
-	if (cgroup->group_fd >= 0)
-		r = cgroup_clear(cgroup->parent_fd, cgroup->name);
+	(void)error_set(&warning, code, 0, text);
+	report_message(plan->spec, &warning, REPORT_WARNING);
+}
+
+void cgroup_end(struct cgroup *cgroup, const struct plan *plan, struct usage *usage)
+{
+	const struct limit_number *memory = &plan->spec->limits.group[LIMIT_MEMORY];
+	char number[STR_NUMBER_SIZE];
+
+	if (cgroup->group_fd >= 0) {
+		measure(cgroup, usage);
+		if (cgroup_clear(cgroup->parent_fd, cgroup->name) < 0)
+			warn(plan, plan->limits.use, ERROR_CGROUP_LEFT, cgroup->name);
+	}
+	if (memory->is_set && usage->oom_kills.is_known && usage->oom_kills.value)
+		warn(plan, memory->use, ERROR_OOM, str_number(number, usage->oom_kills.value));
 	if (cgroup->guard > 0)
 		cgroup_guard_stop(cgroup->guard);
 	close_pointer(&cgroup->box_fd);
@@ -454,5 +467,4 @@ int cgroup_remove(struct cgroup *cgroup)
 	cgroup->box_fd = cgroup->group_fd = cgroup->parent_fd = -EBADF;
 	cgroup->guard = 0;
 	/* Not the lock of the group that we are in: the next start would sweep us away. */
-	return r;
 }

@@ -64,12 +64,13 @@ char *cgroup_read(int dir_fd, const char *name);
 must_check int cgroup_make(struct cgroup *cgroup, const struct plan *plan,
 			   const struct facts *facts, struct cloche_error *err);
 
-/** cgroup_measure - fill in what the group tells, before it is removed */
-void cgroup_measure(const struct cgroup *cgroup, struct usage *usage);
-
-/** cgroup_remove - kill what is in the group and remove it; fine without one. -errno where
- * something is left */
-int cgroup_remove(struct cgroup *cgroup);
+/**
+ * cgroup_end - kill what is in the group and remove it; fine without one
+ * @usage: what the group tells is filled in
+ *
+ * Warns where processes were killed for their memory, and where something is left.
+ */
+void cgroup_end(struct cgroup *cgroup, const struct plan *plan, struct usage *usage);
 
 /** cgroup_clear - kill all in the group @name below @parent_fd and remove it with all below; 0 or
  * -errno. Never allocates */

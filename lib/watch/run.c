@@ -515,27 +515,6 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 
 /* ---- at the end ---- */
 
-static void warn(const struct run *run, int use, enum error_code code, const char *text)
-{
-	struct cloche_error warning = { .use = use };
-
-	(void)error_set(&warning, code, 0, text);
-	report_message(run->plan->spec, &warning, REPORT_WARNING);
-}
-
-static void end_group(struct run *run)
-{
-	const struct limit_number *memory = &run->plan->spec->limits.group[LIMIT_MEMORY];
-	char name[sizeof(run->cgroup.name)], number[STR_NUMBER_SIZE];
-
-	cgroup_measure(&run->cgroup, &run->usage);
-	str_copy(name, sizeof(name), run->cgroup.name);
-	if (cgroup_remove(&run->cgroup) < 0)
-		warn(run, run->plan->limits.use, ERROR_CGROUP_LEFT, name);
-	if (memory->is_set && run->usage.oom_kills.is_known && run->usage.oom_kills.value)
-		warn(run, memory->use, ERROR_OOM, str_number(number, run->usage.oom_kills.value));
-}
-
 #define LEFTOVERS_PATIENCE_MS 200
 
 /* Where COMMAND's status came before the init process ended, it mostly ends right after. */
@@ -582,7 +561,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	if (r == 0)
 		r = run_child(&run, &enter, err);
 	wait_for_usage(&run);
-	end_group(&run);
+	cgroup_end(&run.cgroup, plan, &run.usage);
 	if (r < 0) {
 		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 		diagnose(plan, err);
