@@ -37,7 +37,7 @@ static _Noreturn void guard(const struct cgroup *cgroup, pid_t supervisor)
 		while (poll(&end, 1, -1) < 0 && errno == EINTR)
 			;
 	}
-	_exit(cgroup_clear(cgroup->parent_fd, cgroup->name) < 0);
+	_exit(cgroup_clear(cgroup->parent_fd, cgroup->name) < 0 ? 1 : 0);
 }
 
 pid_t cgroup_guard_start(const struct cgroup *cgroup)

@@ -81,4 +81,4 @@ must_check int cgroup_clear(int parent_fd, const char *name);
 must_check pid_t cgroup_guard_start(const struct cgroup *cgroup);
 
 /** cgroup_guard_stop - end it */
-void cgroup_guard_stop(pid_t guard);
+void cgroup_guard_stop(pid_t pid);
