@@ -65,21 +65,26 @@ static int note_missing(void *context, int dir_fd)
 	return -ENOENT;
 }
 
-/* Binds the entry @name of the directory @dir_fd over itself, if one could write to it. */
+/*
+ * Binds the entry @name of the directory @dir_fd over itself, if one could write to it. By its
+ * descriptor: by its name, a link that takes its place meanwhile would be followed, in the host's
+ * root.
+ */
 static int keep_writable(const struct enter *enter, int dir_fd, const char *name)
 {
-	struct statx info;
+	_close_ int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat info;
 	int r;
 
-	if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-		  STATX_TYPE, &info) < 0)
+	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &info) < 0)
+		return -errno;
 	/* Links cannot be written to, pipes and devices in spite of a read-only mount. */
-	if (info.stx_attributes & STATX_ATTR_MOUNT_ROOT ||
-	    !(S_ISDIR(info.stx_mode) || S_ISREG(info.stx_mode)))
+	if (cover_is_mount_root(fd) || !(S_ISDIR(info.st_mode) || S_ISREG(info.st_mode)))
 		return 0;
-	r = cover_flags_at(enter, dir_fd, name, 0);
-	return r == -ENOENT ? 0 : r;
+	r = cover_flags(enter, fd, 0);
+	return r == -ENOENT ? 0 : r; /* removed meanwhile */
 }
 
 static bool is_dots(const char *name)

@@ -349,6 +349,21 @@ def test_F10_source_descriptor_of_a_directory_that_flips(personality, program, r
     assert bound > 0, f"{refused} refused"
 
 
+def test_F10_sealed_directory_with_an_entry_that_flips(personality, program, run, popen, user, tmp_path):
+    """--deny-create binds each entry over itself: never what a link leads to that takes its place meanwhile."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "secret").write_text(SECRET)
+    outside = Outside(tmp_path / "o")
+    start = [personality, *(["--bare"] if personality.name == "cloche" else ["--unshare-user"] if user.is_root else []),
+             "--ro-bind", program("fs"), "/attack", "--bind", outside.shared, "/rw", "--deny-create", "/rw/missing"]
+    verbs = [word for name in ("flip", "other") for word in ("size", f"/rw/{name}/secret")]
+    with Flipping(popen, program("flip"), outside.shared, tmp_path / "secret") as flipping:
+        for _ in range(STARTS):
+            result = run([*start, "--", "/attack", *verbs], check=True)
+            assert set(Results(result.stdout).all("size")) == {"ENOENT"}, result
+    assert flipping.flips >= 10000
+
+
 def test_F10_control_a_careless_program_loses_the_race(program, popen, tmp_path):
     outside = Outside(tmp_path)
     mtime = os.stat(outside.victim).st_mtime_ns
