@@ -141,7 +141,11 @@ static int protect(int root_fd, const char *path, struct cloche_error *err)
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	_close_ int fd = path_open(root_fd, path, O_PATH);
 
-	if (fd < 0 || !fd_on_filesystem(fd, CGROUP2_SUPER_MAGIC))
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES) /* shown to nobody */
+		return 0;
+	if (fd < 0)
+		return error_set(err, ERROR_MOUNT_FLAGS, -fd, path);
+	if (!fd_on_filesystem(fd, CGROUP2_SUPER_MAGIC))
 		return 0;
 	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0)
 		return 0;
@@ -158,6 +162,8 @@ int limits_protect_group(const struct enter *enter, struct cloche_error *err)
 	if (plan->limits.place == PLACE_NONE)
 		return 0;
 	root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return error_set(err, ERROR_MOUNT_FLAGS, errno, "/");
 	for (size_t i = 0; r == 0 && i < plan->op_count; i++) {
 		const struct fs_op *op = &plan->ops[i];
 

@@ -23,7 +23,8 @@ static int load(const struct sock_fprog *program, struct cloche_error *err)
 /* Of ours the kernel can be asked to log what it denies, which needs the other call. */
 static int load_policy(const struct enter *enter, struct cloche_error *err)
 {
-	if (!enter->policy.len)
+	if (enter->plan->policy
+		    .is_off) /* a program that should be there, and is not, is an error */
 		return 0;
 	if (!enter->logs_denied)
 		return load(&enter->policy, err);

@@ -199,3 +199,19 @@ int cgroup_text_pids(const char **text)
 		return r;
 	return num_parse(line, INT_MAX, &pid) < 0 || pid == 0 ? -EINVAL : (int)pid;
 }
+
+static const char *skip_digits(const char *text)
+{
+	size_t length = strspn(text, "0123456789");
+
+	return length ? text + length : NULL;
+}
+
+bool cgroup_text_is_ours(const char *name)
+{
+	const char *rest = str_starts(name, CGROUP_PREFIX) ? name + strlen(CGROUP_PREFIX) : NULL;
+
+	rest = rest ? skip_digits(rest) : NULL;
+	rest = rest && *rest == '-' ? skip_digits(rest + 1) : NULL;
+	return rest && (!*rest || strcmp(rest, CGROUP_OUTSIDE) == 0);
+}

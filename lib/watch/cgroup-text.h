@@ -39,6 +39,13 @@ must_check int cgroup_text_key(const char *text, const char *key, uint64_t *ret_
 /** cgroup_text_io - read io.stat: bytes read and written, of all devices */
 must_check int cgroup_text_io(const char *text, uint64_t *ret_read, uint64_t *ret_written);
 
+/** CGROUP_PREFIX, CGROUP_OUTSIDE - a group of ours is called PREFIX PID "-" NUMBER, and OUTSIDE */
+#define CGROUP_PREFIX "cloche-"
+#define CGROUP_OUTSIDE "-outside"
+
+/** cgroup_text_is_ours - is @name one that we give to groups, and nobody else would? */
+bool cgroup_text_is_ours(const char *name);
+
 /** cgroup_text_pids - read cgroup.procs one by one: the pid at *@text, which is moved on; 0 at the
  * end, -EINVAL */
 must_check int cgroup_text_pids(const char **text);

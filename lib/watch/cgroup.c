@@ -23,9 +23,7 @@
 #include "watch/cgroup-text.h"
 #include "watch/usage.h"
 
-#define PREFIX "cloche-"
 #define BOX "box"
-#define OUTSIDE "-outside"
 #define CLEAR_PATIENCE_MS 10000 /* for processes that are dying */
 
 /* How many groups may be made inside: enough for a systemd, bounded for the host's kernel memory.
@@ -125,16 +123,30 @@ int cgroup_clear(int parent_fd, const char *name)
 	return faccessat(parent_fd, name, F_OK, 0) == 0 ? -EBUSY : 0;
 }
 
-/* Groups of ours that nobody holds: their supervisor and their guard were killed. */
+/* Is the group @fd still called @name? */
+static bool is_named(int parent_fd, const char *name, int fd)
+{
+	struct stat held, named;
+
+	return fstat(fd, &held) == 0 &&
+	       fstatat(parent_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_ino == named.st_ino;
+}
+
+/*
+ * Groups of ours that nobody holds: their supervisor and their guard were killed. By the whole
+ * name: others may call theirs so, as systemd the scopes that it makes for us. Once more by that of
+ * what is locked: another may have swept, and a start made a new group of the same name.
+ */
 static void sweep_group(int parent_fd, const char *name, int depth)
 {
 	_close_ int fd = -EBADF;
 
 	(void)depth;
-	if (!str_starts(name, PREFIX))
+	if (!cgroup_text_is_ours(name))
 		return;
 	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(parent_fd, name, fd))
 		ignore(cgroup_clear(parent_fd, name)); /* what is left is left to the next start */
 }
 
@@ -148,16 +160,13 @@ static int write_error(struct cloche_error *err, int r, const char *file, const 
 /* Makes and locks a group of a new name that begins with @name; its descriptor or -errno. */
 static int make_locked(int parent_fd, const char *name)
 {
-	struct stat held, named;
 	_close_ int fd = -EBADF;
 
 	if (mkdirat(parent_fd, name, 0755) < 0)
 		return -errno;
 	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	/* Another start may be sweeping: then it is removed, or will be. */
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &held) < 0 ||
-	    fstatat(parent_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    held.st_ino != named.st_ino)
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_named(parent_fd, name, fd))
 		return -EEXIST;
 	return take_fd(&fd);
 }
@@ -166,7 +175,7 @@ static void set_name(char name[40], unsigned number, const char *suffix)
 {
 	struct str_buf text = { .data = name, .size = 40 };
 
-	str_add(&text, PREFIX);
+	str_add(&text, CGROUP_PREFIX);
 	str_add_number(&text, (uint64_t)getpid());
 	str_add_char(&text, '-');
 	str_add_number(&text, number);
@@ -192,7 +201,7 @@ static int move_outside(struct cgroup *cgroup, const struct cgroup_place *place,
 	char name[40];
 	int r;
 
-	cgroup->outside_fd = make_named(place->fd, name, OUTSIDE);
+	cgroup->outside_fd = make_named(place->fd, name, CGROUP_OUTSIDE);
 	r = cgroup->outside_fd < 0 ? cgroup->outside_fd
 				   : fd_write_file(cgroup->outside_fd, "cgroup.procs", "0");
 	return r < 0 ? error_set(err, ERROR_CGROUP_MAKE, -r, place->path) : 0;

@@ -119,8 +119,36 @@ static void test_pids(void)
 	CHECK_INT(cgroup_text_pids(&bad), -EINVAL);
 }
 
+/* The next start kills what is in groups of these names. */
+static void test_is_ours(void)
+{
+	static const char *const others[] = {
+		"",
+		"cloche",
+		"cloche-",
+		"cloche-1",
+		"cloche-1-",
+		"cloche--1",
+		"cloche-1-1-",
+		"cloche-1-1-inside",
+		"cloche-x-1",
+		"cloche-1-1-outside.slice",
+		"cloche-12-1.scope",
+		"cloche-1-663c.scope",
+		"cloche-build.service",
+		"xcloche-1-1",
+	};
+
+	CHECK(cgroup_text_is_ours("cloche-1-1"));
+	CHECK(cgroup_text_is_ours("cloche-4194304-99"));
+	CHECK(cgroup_text_is_ours("cloche-12-1-outside"));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		CHECK(!cgroup_text_is_ours(others[i]));
+}
+
 int main(void)
 {
+	test_is_ours();
 	test_own();
 	test_controllers();
 	test_number();

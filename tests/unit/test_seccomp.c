@@ -26,7 +26,8 @@ static void load_two(void *context)
 			   second[] = REFUSE(SYS_getpgrp, EXDEV);
 	struct sock_fprog programs[] = { { .len = ARRAY_SIZE(first), .filter = first },
 					 { .len = ARRAY_SIZE(second), .filter = second } };
-	struct enter enter = { .filters = programs, .filter_count = 2 };
+	const struct plan plan = { .policy.is_off = true };
+	struct enter enter = { .plan = &plan, .filters = programs, .filter_count = 2 };
 	struct cloche_error err = ERROR_INIT;
 
 	(void)context;
@@ -41,11 +42,26 @@ static void load_two(void *context)
 
 static void load_none(void *context)
 {
-	struct enter enter = { .filter_count = 0 };
+	const struct plan plan = { .policy.is_off = true };
+	struct enter enter = { .plan = &plan };
 	struct cloche_error err = ERROR_INIT;
 
 	(void)context;
 	CHECK_INT(seccomp_load(&enter, &err), 0);
+	CHECK_INT(prctl(PR_GET_SECCOMP), 0);
+}
+
+/* A policy is in force by the plan, and its program is missing. */
+static void load_lost_policy(void *context)
+{
+	const struct plan plan = { .policy.is_off = false };
+	struct enter enter = { .plan = &plan };
+	struct cloche_error err = ERROR_INIT;
+
+	(void)context;
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(seccomp_load(&enter, &err) < 0);
+	CHECK_INT(err.code, ERROR_SECCOMP_EMPTY);
 	CHECK_INT(prctl(PR_GET_SECCOMP), 0);
 }
 
@@ -54,7 +70,8 @@ static void load_broken(void *context)
 {
 	struct sock_filter broken[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0) };
 	struct sock_fprog program = { .len = 1, .filter = broken };
-	struct enter enter = { .filters = &program, .filter_count = 1 };
+	const struct plan plan = { .policy.is_off = true };
+	struct enter enter = { .plan = &plan, .filters = &program, .filter_count = 1 };
 	struct cloche_error err = ERROR_INIT;
 
 	(void)context;
@@ -71,7 +88,8 @@ static void load_after_ban(void *context)
 			   second[] = REFUSE(SYS_getppid, EPROTO);
 	struct sock_fprog programs[] = { { .len = ARRAY_SIZE(first), .filter = first },
 					 { .len = ARRAY_SIZE(second), .filter = second } };
-	struct enter enter = { .filters = programs, .filter_count = 2 };
+	const struct plan plan = { .policy.is_off = true };
+	struct enter enter = { .plan = &plan, .filters = programs, .filter_count = 2 };
 	struct cloche_error err = ERROR_INIT;
 
 	(void)context;
@@ -85,6 +103,7 @@ static void load_after_ban(void *context)
 int main(void)
 {
 	CHECK_INT(unit_in_child(load_none, NULL), 0);
+	CHECK_INT(unit_in_child(load_lost_policy, NULL), 0);
 	CHECK_INT(unit_in_child(load_two, NULL), 0);
 	CHECK_INT(unit_in_child(load_broken, NULL), 0);
 	CHECK_INT(unit_in_child(load_after_ban, NULL), 0);

@@ -292,6 +292,17 @@ def test_next_start_sweeps(run, popen, cloche, user):
     assert run(argv, env=session_env(user), check=True).stdout.split() == ["held", "1", "0"]
 
 
+def test_groups_of_others_are_not_swept(run, cloche, user):
+    """Names that begin like ours, as those of scopes that systemd makes, with a process in each."""
+    names = ("cloche-build.service", "cloche-123-65f0c0de.scope", "cloche-mine")
+    script = (f"for n in {' '.join(names)}; do mkdir $0/$n; sleep 1000 & echo $! >$0/$n/cgroup.procs; done;"
+              "\"$@\"; r=$?; ls -d $0/cloche-*; jobs -r | wc -l; kill $(jobs -p); wait; rmdir $0/cloche-*; exit $r")
+    argv = Place("below", user)(["bash", "-c", script, "@D@", cloche, *HOST, "--cgroup", "@D@", "--pids-max", "50", "--", "true"])
+    *groups, running = run(argv, env=session_env(user), check=True).stdout.split()
+    assert sorted(pathlib.Path(group).name for group in groups) == sorted(names)
+    assert running == "3"
+
+
 def test_parallel_starts(popen, cloche, place, user):
     """None sweeps another's group away."""
     command = [cloche, *HOST, *place.options, "--pids-max", "40", "--", "sh", "-c", "sleep 0.5; exit 5"]
