@@ -99,6 +99,18 @@ def test_F25_set_user_id_files(sandbox, program, user, door, policy, tmp_path, m
     assert modes_below(tmp_path)["file"] == oct(mode & 0o7777) == modes_below(tmp_path)["free-openat"], free
 
 
+def test_F25_through_io_uring(box, program, tmp_path):
+    """Its requests are no system calls, so where no policy forbids io_uring --no-suid-create has to."""
+    given = ["--bind", tmp_path, "/rw", "--seccomp-policy", "none"]
+    results = box.attack(program("written"), "ring", "/rw/bad", options=[*given, "--no-suid-create"])
+    assert results == {"setup": "ENOSYS"} and modes_below(tmp_path) == {}, results
+    free = box.attack(program("written"), "ring", "/rw/free", options=given)  # the control
+    if pathlib.Path("/proc/sys/kernel/io_uring_disabled").read_text() == "2\n":
+        assert free == {"setup": "EPERM"}
+    else:
+        assert free == {"setup": "ok", "ring": "ok"} and modes_below(tmp_path) == {"free": "0o4755"}, free
+
+
 # ---- P13: core dumps -----------------------------------------------------------------------------------------------
 @pytest.fixture
 def crash(sandbox, program, run, tmp_path):

@@ -5,6 +5,7 @@
  * which ends with status 77 where it ran.
  */
 #include "attack.h"
+#include <linux/io_uring.h>
 #include <linux/memfd.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -142,6 +143,38 @@ static void verb_crash(char **arguments)
 	       WCOREDUMP(status) != 0);
 }
 
+static void *map_ring(int fd, size_t size, off_t what)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, what);
+}
+
+/* Create the set-user-ID file PATH through io_uring, where no filter of system calls looks. */
+static void verb_ring(char **arguments)
+{
+	struct io_uring_params params = { 0 };
+	int fd = (int)syscall(SYS_io_uring_setup, 1, &params);
+	struct io_uring_sqe *entry;
+	char *sent, *done;
+	int result;
+
+	report("setup", fd);
+	if (fd < 0)
+		return;
+	sent = map_ring(fd, params.sq_off.array + sizeof(unsigned), IORING_OFF_SQ_RING);
+	done = map_ring(fd, params.cq_off.cqes + 2 * sizeof(struct io_uring_cqe),
+			IORING_OFF_CQ_RING);
+	entry = map_ring(fd, sizeof *entry, IORING_OFF_SQES);
+	*entry = (struct io_uring_sqe){ .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD };
+	entry->addr = (unsigned long)arguments[0];
+	entry->open_flags = O_CREAT | O_WRONLY;
+	entry->len = 04755; /* the mode */
+	*(volatile unsigned *)(sent + params.sq_off.tail) = 1;
+	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		perror("io_uring_enter");
+	result = ((volatile struct io_uring_cqe *)(done + params.cq_off.cqes))->res;
+	report("ring", result < 0 ? (errno = -result, -1) : 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
@@ -149,6 +182,7 @@ int main(int argc, char **argv)
 		{ "in", 1, verb_in },
 		{ "own-memory", 0, verb_own_memory },
 		{ "crash", 1, verb_crash },
+		{ "ring", 1, verb_ring },
 		{ NULL, 0, NULL },
 	};
 
