@@ -16,10 +16,10 @@
 #include "base/util.h"
 
 #define POLICY_MAX_TESTS 6
-#define POLICY_FIRST_COMMON 424 /* since Linux 5.1 new numbers are the same on all architectures   \
-				 */
-#define POLICY_NAME_SIZE 32	/* of a system call or a group, its end included */
-#define POLICY_MAX_RULES 32768	/* after groups are expanded */
+/* Since Linux 5.1 new numbers are the same on all architectures. */
+#define POLICY_FIRST_COMMON 424
+#define POLICY_NAME_SIZE 32	     /* of a system call or a group, its end included */
+#define POLICY_MAX_RULES 32768	     /* after groups are expanded */
 #define POLICY_MAX_TEXT (256u << 10) /* bytes */
 #define POLICY_TOKEN_SIZE 64
 

@@ -27,7 +27,8 @@ void explain_put_escaped(const char *text, FILE *out);
 
 /** explain_put_json - print @text as a JSON string */
 void explain_put_json(const char *text, FILE *out);
-/** explain_policy_text, explain_policy_json - the part about seccomp (explain-policy.c), likewise */
+/** explain_policy_text, explain_policy_json - the part about seccomp (explain-policy.c), likewise
+ */
 void explain_policy_text(const struct plan *plan, FILE *out);
 void explain_policy_json(const struct plan *plan, FILE *out);
 

@@ -265,7 +265,7 @@ struct spec_landlock {
 
 /* --syscall-allow and --syscall-deny. */
 struct syscall_change {
-	const char *list; /* names and groups, separated by commas; no ERRNO behind them */
+	const char *list;   /* names and groups, separated by commas; no ERRNO behind them */
 	const char *errnum; /* name of an errno; NULL: allow */
 	int use;
 };

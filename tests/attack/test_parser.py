@@ -90,12 +90,15 @@ def test_A2_modes_and_sizes(attempt, option):
 
 FD_OPTIONS = ("args", "userns", "userns2", "pidns", "sync-fd", "block-fd", "userns-block-fd", "info-fd",
               "json-status-fd", "seccomp", "add-seccomp-fd", "bind-fd", "ro-bind-fd", "file", "bind-data",
-              "ro-bind-data", "keep-fd")
+              "ro-bind-data", "keep-fd", "env-file", "secret-fd", "usage-fd",
+              "netns", "ipcns", "utsns", "cgroupns", "timens")
 
 
 @pytest.mark.parametrize("option", FD_OPTIONS)
 def test_A2_descriptors(attempt, option):
     after = ["/d"] if option in ("bind-fd", "ro-bind-fd", "file", "bind-data", "ro-bind-data") else []
+    if option == "secret-fd":
+        after = ["name"]
     for bad in (*NOT_DECIMAL, "2147483648", "4294967296", "4294967299"):
         attempt.refused(f"--{option}", bad, *after, names=f"--{option}" if attempt.box.is_cloche else "")
 
@@ -106,7 +109,7 @@ def test_A2_every_option_with_a_descriptor_is_tested(cloche, run):
     options = table["options"] if isinstance(table, dict) else table
     assert len(options) > 70, text[:300]
     with_fd = {o["name"] for o in options if any(
-        (a.get("kind") or a.get("type") or "").lower() == "fd" for a in (o.get("args") or o.get("arguments") or []))}
+        (a.get("kind") or a.get("type") or "").lower() in ("fd", "ns") for a in (o.get("args") or o.get("arguments") or []))}
     assert with_fd == set(FD_OPTIONS)
 
 

@@ -140,7 +140,8 @@ def test_default_git_works(sh):
 @pytest.mark.parametrize("provides", [["--ro-bind", "/", "/"], ["--ro-bind", "/usr", "/usr"], ["--tmpfs", "/usr"],
                                       ["--tmpfs", "/"]])
 def test_default_root_is_left_out_where_an_option_provides_it(cloche, run, look, provides):
-    result = run([cloche, *provides, "--ro-bind", look, "/tmp/look", "--", "/tmp/look", "/etc/ld.so.cache", "/proc/1"])
+    result = run([cloche, *provides, "--tmpfs", "/tmp", "--ro-bind", look, "/tmp/look", "--",
+                  "/tmp/look", "/etc/ld.so.cache", "/proc/1"])
     seen = looks(result.stdout)
     host = provides[1:] == ["/", "/"] and provides[0] == "--ro-bind"
     assert seen["/etc/ld.so.cache"].type == ("file" if host else "none"), result
