@@ -116,41 +116,38 @@ static int read_policy(const char *file, bool is_json, char **ret_text, struct c
 	return 0;
 }
 
-static int add_profile(struct request *request, struct cloche_error *err)
+static int add_file(struct request *request, const struct spec_string *file, bool is_json,
+		    struct cloche_error *err)
 {
-	const struct spec_string *json = &request->plan->spec->policy.json;
 	_free_ char *text = NULL;
-	int r;
+	int r = read_policy(file->text, is_json, &text, err);
 
-	err->use = json->use;
-	r = read_policy(json->text, true, &text, err);
-	if (r == 0)
-		r = add_text(request, text, json->use, json->text, err);
-	if (r == 0)
-		err->use = -1;
-	return r;
+	return r == 0 ? add_text(request, text, file->use, file->text, err) : r;
+}
+
+static int add_shipped(struct request *request, const char *name, int use, struct cloche_error *err)
+{
+	_free_ char *text = str_format("use %s", name);
+
+	return text ? add_text(request, text, use, NULL, err) : error_no_memory(err);
 }
 
 static int add_base(struct request *request, struct cloche_error *err)
 {
-	const struct spec_string *name = &request->plan->spec->policy.name;
-	const char *shipped = request->plan->policy.shipped;
-	int use = name->text ? name->use : -1, r;
-	_free_ char *text = NULL;
+	const struct plan_policy *plan = &request->plan->policy;
+	const struct spec_string *name = &request->plan->spec->policy.name,
+				 *json = &request->plan->spec->policy.json;
+	int r;
 
-	if (request->plan->policy.is_json)
-		return add_profile(request, err);
-	err->use = use;
-	if (shipped) {
-		text = str_format("use %s", shipped);
-		r = text ? add_text(request, text, use, NULL, err) : error_no_memory(err);
-	} else if (is_text(name->text)) {
-		r = add_text(request, name->text, use, NULL, err);
-	} else {
-		r = read_policy(name->text, false, &text, err);
-		if (r == 0)
-			r = add_text(request, text, use, name->text, err);
-	}
+	err->use = plan->is_json ? json->use : name->text ? name->use : -1;
+	if (plan->is_json)
+		r = add_file(request, json, true, err);
+	else if (plan->shipped)
+		r = add_shipped(request, plan->shipped, err->use, err);
+	else if (is_text(name->text))
+		r = add_text(request, name->text, name->use, NULL, err);
+	else
+		r = add_file(request, name, false, err);
 	if (r == 0)
 		err->use = -1;
 	return r;
