@@ -26,17 +26,19 @@ struct covered {
 
 /* What an OCI runtime masks and makes read-only, and what else tells about the host's kernel. */
 static const struct covered proc_covered[] = {
-	{ "sys", COVER_READ_ONLY, true },     { "sysrq-trigger", COVER_READ_ONLY, true },
-	{ "irq", COVER_READ_ONLY, true },     { "bus", COVER_READ_ONLY, true },
-	{ "fs", COVER_READ_ONLY, false },     { "acpi", COVER_DIR, false },
-	{ "asound", COVER_DIR, false },	      { "scsi", COVER_DIR, false },
-	{ "cmdline", COVER_FILE, false },     { "config.gz", COVER_FILE, false },
-	{ "interrupts", COVER_FILE, false },  { "kallsyms", COVER_FILE, false },
-	{ "kcore", COVER_FILE, false },	      { "key-users", COVER_FILE, false },
-	{ "keys", COVER_FILE, false },	      { "latency_stats", COVER_FILE, false },
-	{ "partitions", COVER_FILE, false },  { "sched_debug", COVER_FILE, false },
-	{ "slabinfo", COVER_FILE, false },    { "timer_list", COVER_FILE, false },
-	{ "timer_stats", COVER_FILE, false }, { "vmallocinfo", COVER_FILE, false },
+	{ "sys", COVER_READ_ONLY, true },	{ "sysrq-trigger", COVER_READ_ONLY, true },
+	{ "irq", COVER_READ_ONLY, true },	{ "bus", COVER_READ_ONLY, true },
+	{ "fs", COVER_READ_ONLY, false },	{ "acpi", COVER_DIR, false },
+	{ "asound", COVER_DIR, false },		{ "scsi", COVER_DIR, false },
+	{ "cmdline", COVER_FILE, false },	{ "config.gz", COVER_FILE, false },
+	{ "interrupts", COVER_FILE, false },	{ "kallsyms", COVER_FILE, false },
+	{ "kcore", COVER_FILE, false },		{ "key-users", COVER_FILE, false },
+	{ "keys", COVER_FILE, false },		{ "kpagecgroup", COVER_FILE, false },
+	{ "kpagecount", COVER_FILE, false },	{ "kpageflags", COVER_FILE, false },
+	{ "latency_stats", COVER_FILE, false }, { "partitions", COVER_FILE, false },
+	{ "sched_debug", COVER_FILE, false },	{ "slabinfo", COVER_FILE, false },
+	{ "timer_list", COVER_FILE, false },	{ "timer_stats", COVER_FILE, false },
+	{ "vmallocinfo", COVER_FILE, false },
 };
 
 static const struct covered sys_covered[] = {

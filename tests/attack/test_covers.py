@@ -19,7 +19,8 @@ CHANGES_THE_HOST = ("sys/kernel/core_pattern", "sys/kernel/modprobe", "sys/kerne
                     "sys/vm/drop_caches", "sys/fs/binfmt_misc/register", "sysrq-trigger", "irq/default_smp_affinity",
                     "acpi/wakeup", "bus/pci/devices")
 TELLS_OF_THE_HOST = ("kcore", "keys", "kallsyms", "timer_list", "sched_debug", "config.gz", "cmdline", "key-users",
-                     "partitions", "interrupts", "vmallocinfo", "slabinfo", "latency_stats")
+                     "partitions", "interrupts", "vmallocinfo", "slabinfo", "latency_stats", "kpagecgroup", "kpagecount",
+                     "kpageflags")
 
 
 def words(verb, paths):
