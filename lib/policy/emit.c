@@ -13,6 +13,7 @@
  * programs are one array, and whoever wants the native one takes the last native_count
  * instructions.
  */
+#include <assert.h>
 #include <linux/audit.h>
 #include <stddef.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #include "policy/policy.h"
 
 #define MAX_JUMP 255 /* jt and jf have 8 bits */
-#define MAX_PROGRAM (2 * BPF_MAXINSNS)
+#define MAX_PROGRAM (2 * (size_t)BPF_MAXINSNS)
 
 /* Where a jump goes: an action, or an instruction that stands in the program. */
 struct target {
@@ -291,6 +292,7 @@ static void add_interval(struct emitter *emitter, uint32_t first, const struct t
 	struct interval *last =
 		emitter->interval_count ? &emitter->intervals[emitter->interval_count - 1] : NULL;
 
+	assert(emitter->intervals); /* put_arch() sees to it */
 	if (last && last->first == first)
 		last->target = *target;
 	else if (!last || !same_target(&last->target, target))
@@ -452,6 +454,7 @@ static int emit_arch(struct emitter *emitter, const struct policy *policy, uint3
 		r = add_subcalls(policy, arch, &extended);
 	if (r == 0)
 		r = put_arch(emitter, &extended, foreign);
+	emitter->policy = NULL;
 	free(extended.rules);
 	return r;
 }
@@ -476,6 +479,7 @@ int policy_emit(const struct policy *policy, uint32_t arch, uint32_t twin,
 	if (r < 0)
 		return r;
 	program.count = emitter.count;
+	assert(program.count);
 	if (program.count > BPF_MAXINSNS)
 		return -E2BIG;
 	program.filter = calloc(program.count, sizeof(*code));
