@@ -122,6 +122,23 @@ def test_hint_of_the_mount_limit(cloche, run, without_syscalls, call):
     assert "fs.mount-max" in hint
 
 
+# The last steps before COMMAND, and what the kernel is asked for in each.
+STEPS = [("capset", []), ("keyctl", []), ("setpriority", ["--nice", "19"]), ("ioprio_set", ["--ionice", "idle"]),
+         ("sched_setaffinity", ["--cpu-affinity", "0"]), ("sethostname", ["--hostname", "h"]),
+         ("setdomainname", ["--domainname", "d"]), ("setns", ["--unshare-time"]), ("unshare", ["--cap-add", "NET_RAW"]),
+         ("seccomp", ["--seccomp-log"]), ("mknodat", ["--mask", "/etc/hostname"]), ("close_range", []), ("prctl", [])]
+
+
+@pytest.mark.parametrize("call, options", STEPS, ids=[call for call, _ in STEPS])
+def test_a_step_that_fails_ends_the_start(cloche, run, without_syscalls, call, options):
+    """Nothing of what was asked for, or is a default, may be left out in silence."""
+    argv = [cloche, *HOST, *options, "--", "echo", "ran"]
+    assert run(argv, check=True).stdout == "ran\n"
+    result = refused(run, without_syscalls, call, argv, "EACCES")
+    assert (result.returncode, result.stdout) == (125, ""), result
+    assert result.stderr.startswith("cloche: "), result
+
+
 FAKE_SYSCTL = ('mkdir -p "$1"; for setting in $2; do echo "${setting#*=}" >"$1/${setting%=*}"; done; mount --bind "$1" "$3"\n'
                'shift 3; exec "$@"')
 
