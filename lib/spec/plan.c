@@ -33,20 +33,20 @@ static int plan_user_namespace(struct plan *plan, const struct facts *facts,
 			       struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
+	bool joins = spec_joins(spec, NS_USER);
+	/* If possible: real root can do without. */
+	bool gives_up = facts->is_root && spec->unshare_user_use < 0 &&
+			spec->unshare_try & CLONE_NEWUSER && facts->userns_limit_is_0;
 
-	if (spec_joins(spec, NS_USER)) {
+	if (joins || gives_up) {
 		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
-	} else if (spec->share & CLONE_NEWUSER) {
-		if (!facts->is_root)
+	} else if (!facts->is_root) {
+		if (spec->share & CLONE_NEWUSER)
 			return plan_blame(err, spec->share_user_use, ERROR_SHARE_USER_UNPRIVILEGED,
 					  NULL);
-	} else if (!facts->is_root) {
 		plan->clone_flags |= CLONE_NEWUSER;
-	} else if (spec->unshare_user_use < 0 && spec->unshare_try & CLONE_NEWUSER &&
-		   facts->userns_limit_is_0) {
-		plan->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
 	}
-	if (spec->userns2_fd.fd >= 0 && !spec_joins(spec, NS_USER))
+	if (spec->userns2_fd.fd >= 0 && !joins)
 		return plan_blame(err, spec->userns2_fd.use, ERROR_USERNS2_ALONE, NULL);
 	return 0;
 }

@@ -102,17 +102,17 @@ static void test_dev_nodes(void)
 static void test_protected_paths(void)
 {
 	static const struct {
-		enum fs_op_type type;
 		const char *path;
+		enum fs_op_type type;
 		enum error_code code;
 	} rows[] = {
-		{ OP_MASK, "/", ERROR_MASK_ROOT },
-		{ OP_MASK, "/a/[b", ERROR_GLOB_INVALID },
-		{ OP_DENY_CREATE, "/**/x", ERROR_GLOB_INVALID },
-		{ OP_NOEXEC, "/", ERROR_NONE },
-		{ OP_DENY_WRITE, "/a/*", ERROR_NONE },
-		{ OP_NO_SYMLINKS, "/a\\", ERROR_GLOB_INVALID },
-		{ OP_DIR, "/a/[b", ERROR_NONE },
+		{ "/", OP_MASK, ERROR_MASK_ROOT },
+		{ "/a/[b", OP_MASK, ERROR_GLOB_INVALID },
+		{ "/**/x", OP_DENY_CREATE, ERROR_GLOB_INVALID },
+		{ "/", OP_NOEXEC, ERROR_NONE },
+		{ "/a/*", OP_DENY_WRITE, ERROR_NONE },
+		{ "/a\\", OP_NO_SYMLINKS, ERROR_GLOB_INVALID },
+		{ "/a/[b", OP_DIR, ERROR_NONE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
