@@ -26,10 +26,13 @@
 #define BOX "box"
 #define CLEAR_PATIENCE_MS 10000 /* for processes that are dying */
 
-/* How many groups may be made inside: enough for a systemd, bounded for the host's kernel memory.
+/*
+ * How many groups may be made inside, and how deep: enough for a systemd, bounded for the host's
+ * kernel memory, and so that the removal reaches all of them.
  */
 #define MAX_DESCENDANTS "1000"
 #define MAX_DEPTH 16
+#define MAX_DEPTH_TEXT "16"
 
 /* ---- removing ---- */
 
@@ -366,6 +369,8 @@ static int make_box(struct cgroup *cgroup, const struct plan *plan, struct cloch
 		return r;
 	/* Of groups that COMMAND makes; the files are older than any kernel that we run on. */
 	r = fd_write_file(cgroup->group_fd, "cgroup.max.descendants", MAX_DESCENDANTS);
+	if (r == 0)
+		r = fd_write_file(cgroup->group_fd, "cgroup.max.depth", MAX_DEPTH_TEXT);
 	if (r == 0 && mkdirat(cgroup->group_fd, BOX, 0755) < 0)
 		r = -errno;
 	if (r == 0)

@@ -247,6 +247,17 @@ def test_group_is_removed(limited, options, command, status):
     assert result.returncode == status == found["exit-code"], result
 
 
+def test_group_is_removed_however_deep(run, cloche, user):
+    """COMMAND makes groups below its own: no deeper than the removal goes."""
+    inner = ("mount -t cgroup2 none /mnt || exit 99; cd /mnt; n=0;"
+             "while [ $n -lt 50 ] && mkdir x 2>/dev/null && cd x; do n=$((n + 1)); done; echo $n")
+    argv = Place("below", user)(["bash", "-c", "\"$@\"; ls -d $0/cloche-* 2>/dev/null | wc -l", "@D@", cloche, *HOST, "--cgroup", "@D@",
+                                 "--pids-max", "50", "--tmpfs", "/mnt", "--allow-userns", "--", "unshare", "--user",
+                                 "--map-root-user", "--mount", "--cgroup", "sh", "-c", inner])
+    depth, left = map(int, run(argv, env=session_env(user), check=True).stdout.split())
+    assert 10 <= depth < 50 and left == 0, (depth, left)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_group_is_removed_after_a_signal(popen, cloche, place, user, number):
     process, group = started(popen, user, place([cloche, *HOST, *place.options, "--memory", "60M", "--", *READY]))
