@@ -55,6 +55,7 @@ static void test_scopes(void)
 static void test_scopes_are_owed(void)
 {
 	struct spec spec = empty_spec("cloche");
+	struct plan plan;
 
 	spec.share_net_use = 3;
 	spec.share_pid_use = 4;
@@ -63,11 +64,13 @@ static void test_scopes_are_owed(void)
 	spec.share = CLONE_NEWPID;
 	refused(&spec, facts_with_abi(5), ERROR_NO_SCOPES, 4);
 	spec.share = CLONE_NEWIPC;
-	planned(&spec, facts_with_abi(5));
+	plan = planned(&spec, facts_with_abi(5));
+	plan_free(&plan);
 	spec.share = 0;
 	spec.namespaces.join[NS_PID] =
 		(struct spec_ns){ .is_set = true, .fd = 5, .use = 5 }; /* not the host's either */
-	planned(&spec, facts_with_abi(5));
+	plan = planned(&spec, facts_with_abi(5));
+	plan_free(&plan);
 }
 
 static void test_ports(void)
