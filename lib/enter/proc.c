@@ -60,8 +60,9 @@ static bool is_refused(int fs, const char *name, int mode)
  */
 static bool is_needed(enum proc_cover level, int fs, const struct covered *covered)
 {
-	if (level == PROC_COVER_WRITABLE)
-		return covered->as_bwrap && !is_refused(fs, covered->name, W_OK);
+	if (level ==
+	    PROC_COVER_WRITABLE) /* asked as bubblewrap does, for whoever has another uid */
+		return covered->as_bwrap && faccessat(fs, covered->name, W_OK, 0) == 0;
 	if (strcmp(covered->name, "sys") == 0)
 		return !is_refused(fs, covered->name, F_OK);
 	return !is_refused(fs, covered->name, covered->kind == COVER_READ_ONLY ? W_OK : R_OK);
