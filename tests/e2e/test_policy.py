@@ -158,7 +158,7 @@ def test_foreign_abi_is_killed(cloche, int80):
 def test_allow_32bit(cloche, int80):
     """getpid; personality, whose argument's upper half the kernel does not look at there; a number above the lid."""
     options = [cloche, *HOST, "--allow-32bit"]
-    assert int(int80(options, 20).stdout) > 0
+    assert int80(options, 20).stdout.strip().isdigit()
     assert int80(options, 136, 0xffffffff).stdout == "0\n"
     assert int80(options, 136, 0x400000).stdout == int80(options, 136, 0x700400000).stdout == "-1\n"
     assert int80(options, 136, 0x700000000).stdout == "0\n"
