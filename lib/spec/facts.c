@@ -300,7 +300,7 @@ static void add_device(struct facts *facts, const char *name)
 void facts_read_devices(struct facts *facts)
 {
 	struct dirent **entries = NULL;
-	int found = scandir("/dev", &entries, is_device_name, NULL);
+	int found = scandir("/dev", &entries, is_device_name, alphasort);
 	size_t count = found < 0 ? 0 : (size_t)found;
 
 	facts->devices = calloc(count + 1, sizeof(char *));
