@@ -445,7 +445,7 @@ def test_die_with_parent_under_our_own_name(cloche, below_parent):
 def test_die_with_parent_means_the_process(personality, below_parent, options):
     """Not the thread that started us: PR_SET_PDEATHSIG alone would kill the sandbox when that thread ends."""
     parent, supervisor, command = below_parent([personality, *HOST, *options, "--die-with-parent"], "thread")
-    assert len(os.listdir(f"/proc/{parent.pid}/task")) == 1, "the thread is gone"
+    wait_until(lambda: len(os.listdir(f"/proc/{parent.pid}/task")) == 1)  # the thread is gone
     assert is_running(supervisor) and is_running(command)
     parent.kill()
     parent.wait(timeout=60)
