@@ -13,6 +13,7 @@
 #include "spec/explain.h"
 #include "spec/plan-landlock.h"
 #include "spec/report.h"
+#include "watch/net.h"
 #include "watch/policy.h"
 #include "watch/run.h"
 #include "watch/status.h"
@@ -120,12 +121,15 @@ static void tell_choices(const struct plan *plan)
 				  : "user namespaces inside: forbidden, by sysctl");
 }
 
-static int execute(const struct plan *plan, const struct facts *facts, struct enter_title title,
+static int execute(const struct plan *plan, struct facts *facts, struct enter_title title,
 		   struct cloche_error *err, int *ret_status)
 {
 	const struct spec *spec = plan->spec;
 	int r;
 
+	if (plan->net.is_on &&
+	    (spec->action == ACTION_EXPLAIN || spec->action == ACTION_EXPLAIN_JSON))
+		net_probe(plan, facts);
 	switch (spec->action) {
 	case ACTION_EXPLAIN:
 		explain_text(plan, facts, stdout);
@@ -184,6 +188,8 @@ static int plan_and_execute(const struct spec *spec, char **argv, int *ret_statu
 		facts_try_namespaces(&facts, landlock_trial(spec));
 	if (spec->views.dev_node_count)
 		facts_read_devices(&facts);
+	if (spec->net.on.is_set)
+		facts_read_net(&facts);
 	r = plan_make(&plan, spec, &facts, err);
 	if (r == 0)
 		r = execute(&plan, &facts, title_of(argv, environ), err, ret_status);

@@ -25,6 +25,7 @@ tmp_path        a new directory that belongs to the test's user (pytest's own wo
 compile_c(src)  compiles a C file (a Path) or C text (a str) once, statically (static=False, flags=[...]); returns
                 the path, which every user may execute
 without_syscalls(names, argv, error="ENOSYS")   the argv that runs argv with these system calls refused
+net, world      for tests of --net: netlib.py
 kernel          the running kernel's version as a tuple, (6, 18)
 pids_in_pid_namespace(inode), pid_namespace(pid), wait_until(predicate): functions, `from conftest import ...`
 
@@ -67,6 +68,7 @@ ALONE = bool(os.environ.get("CLOCHE_CHECK"))  # set by ./check, whose mount name
 SANITIZER_REPORT = re.compile(
     r"ERROR: (Address|Leak|UndefinedBehavior)Sanitizer|AddressSanitizer:DEADLYSIGNAL|: runtime error: ")
 
+pytest_plugins = ["netlib"]
 libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE = 36, 4
 

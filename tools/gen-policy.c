@@ -140,7 +140,7 @@ static int print_programs(struct programs *programs)
 		struct program_row *row = &programs->rows[programs->row_count];
 
 		if (strcmp(text->name, "groups") == 0 || strcmp(text->name, "none") == 0 ||
-		    strcmp(text->name, "no-suid") == 0)
+		    strcmp(text->name, "no-suid") == 0 || strcmp(text->name, "common") == 0)
 			continue; /* only for others to use */
 		programs->row_count++;
 		(void)snprintf(row->name, sizeof(row->name), "%s", text->name);

@@ -20,32 +20,42 @@ struct start {
 	int errnum; /* of what failed before exec, 0 */
 };
 
-/* Above the three first: none may overwrite another before it is in its place. */
+#define FDS_MAX (3 + HELPER_MORE_MAX)
+
+/* Above all places: none may overwrite another before it is in its place. */
 static int raise_fd(int fd, int place)
 {
-	return fd < 0 ? open("/dev/null", place == 0 ? O_RDONLY : O_WRONLY) : fcntl(fd, F_DUPFD, 3);
+	_close_ int null = -EBADF;
+
+	if (fd < 0)
+		fd = null = open("/dev/null", place == 0 ? O_RDONLY : O_WRONLY);
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD, FDS_MAX);
 }
 
-static int arrange_fds(const int fds[3])
+static int arrange_fds(const struct helper *helper)
 {
-	int raised[3];
+	int raised[FDS_MAX], keep[HELPER_MORE_MAX];
+	const int count = 3 + (int)helper->more_count;
 
-	for (int i = 0; i < 3; i++) {
-		raised[i] = raise_fd(fds[i], i);
+	for (int i = 0; i < count; i++) {
+		raised[i] = raise_fd(i < 3 ? helper->fds[i] : helper->more_fds[i - 3], i);
 		if (raised[i] < 0)
 			return -errno;
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++) {
 		if (dup2(raised[i], i) < 0)
 			return -errno;
-	return fd_close_except(NULL, 0);
+		if (i >= 3)
+			keep[i - 3] = i;
+	}
+	return fd_close_except(keep, helper->more_count);
 }
 
 static int helper_entry(void *argument)
 {
 	struct start *start = argument;
 	sigset_t none;
-	int r = arrange_fds(start->helper->fds);
+	int r = arrange_fds(start->helper);
 
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -10,11 +10,15 @@
 
 #include "base/util.h"
 
+#define HELPER_MORE_MAX 8
+
 struct helper {
 	const char *path;     /* absolute */
 	char *const *argv;    /* NULL-terminated */
 	char *const *environ; /* NULL-terminated: all that it gets */
 	int fds[3];	      /* its 0, 1 and 2, borrowed; negative: /dev/null */
+	const int *more_fds;  /* its 3, 4..., borrowed */
+	size_t more_count;    /* at most HELPER_MORE_MAX */
 };
 
 /**

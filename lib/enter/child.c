@@ -219,6 +219,8 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	err->stage = STAGE_NETWORK;
+	if (enter->net_mapped_fd >= 0)
+		ignore(write(enter->net_mapped_fd, "", 1)); /* it tells if it cannot go on */
 	r = plan->brings_up_lo ? network_up(err) : 0;
 	if (r == 0)
 		r = set_names(plan, err);
@@ -233,6 +235,8 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	err->stage = STAGE_EXEC;
+	if (enter->net_go_fd >= 0)
+		wait_for_fd(enter->net_go_fd);
 	wait_for_option(&plan->spec->block_fd);
 	return 0;
 }

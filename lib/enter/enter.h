@@ -61,8 +61,10 @@ struct enter {
 	int status_fd; /* write end for COMMAND's status where the init process outlives it, -1 */
 	int go_fd;     /* read end: wait until it is closed before going on, -1 */
 	int ready_fd;  /* write end: closed once our namespaces are complete, -1 */
-	int supervisor_pidfd;		     /* to notice the supervisor's death, -1 */
-	struct sock_fprog policy;	     /* our own seccomp program, length 0: none */
+	int net_mapped_fd;	  /* write end: cloche-net waits for our ids and namespaces, -1 */
+	int net_go_fd;		  /* read end: wait for the network before COMMAND, -1 */
+	int supervisor_pidfd;	  /* to notice the supervisor's death, -1 */
+	struct sock_fprog policy; /* our own seccomp program, length 0: none */
 	struct sock_fprog guards[GUARD_MAX]; /* beside Landlock, in constant memory */
 	size_t guard_count;
 	bool policy_is_owned;	       /* ... in allocated memory */

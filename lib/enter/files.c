@@ -12,6 +12,8 @@
 #include "base/sys.h"
 #include "enter/enter.h"
 
+#define SCRATCH_NAME 32 /* bytes of a file's name in the scratch tmpfs */
+
 static int make_dir(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
 {
 	int fd = mount_make_dest(enter, op, S_IFDIR | (op->mode == MODE_UNSET ? 0755 : op->mode),
@@ -72,29 +74,87 @@ static int clone_scratch_file(const struct enter *enter, const char *name, bool 
 		enter->plan->private_mounts);
 }
 
-static int bind_data(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
+/* A new file of the scratch tmpfs; its name in @name. fd or -errno with @err filled. */
+static int make_scratch_file(struct enter *enter, const struct fs_op *op, mode_t mode,
+			     char name[SCRATCH_NAME], struct cloche_error *err)
 {
-	struct mounts *mounts = &enter->mounts;
-	char name[32];
-	struct str_buf text = { .data = name, .size = sizeof(name) };
-	_close_ int file = -EBADF, tree = -EBADF;
-	int r;
+	struct str_buf text = { .data = name, .size = SCRATCH_NAME };
+	_close_ int file = -EBADF;
 
 	str_add(&text, "data-");
-	str_add_number(&text, mounts->scratch_count++);
-	file = openat(mounts->scratch_fd, name,
+	str_add_number(&text, enter->mounts.scratch_count++);
+	file = openat(enter->mounts.scratch_fd, name,
 		      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file < 0)
 		return error_set(err, ERROR_READ_DATA, errno, op->dest);
-	if (fchmod(file, op->mode == MODE_UNSET ? 0600 : op->mode) < 0)
+	if (fchmod(file, mode) < 0)
 		return error_set(err, ERROR_CHMOD, errno, op->dest);
-	r = copy_data(op, file, err);
+	return take_fd(&file);
+}
+
+static int bind_data(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
+{
+	char name[SCRATCH_NAME];
+	_close_ int tree = -EBADF,
+		    file = make_scratch_file(enter, op, op->mode == MODE_UNSET ? 0600 : op->mode,
+					     name, err);
+	int r = file < 0 ? file : copy_data(op, file, err);
+
 	if (r < 0)
 		return r;
 	tree = clone_scratch_file(enter, name, op->type == OP_DATA_RO);
 	if (tree < 0)
 		return error_set(err, ERROR_SOURCE_CLONE, -tree, op->dest);
 	return mount_attach(enter, op, tree, err);
+}
+
+/* The mount of a file with @op's text; fd or -errno with @err filled. */
+static int make_text(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
+{
+	char name[SCRATCH_NAME];
+	_close_ int file = make_scratch_file(enter, op, op->mode, name, err);
+	int r = file < 0 ? file : fd_write_all(file, op->source, strlen(op->source));
+
+	if (file < 0)
+		return r;
+	if (r == 0)
+		r = clone_scratch_file(enter, name, true);
+	return r < 0 ? error_set(err, ERROR_READ_DATA, -r, op->dest) : r;
+}
+
+/* What is at @op's destination, a link itself included; made where it is missing and may be. fd or
+ * -errno with @err filled; -ENOENT without: there is no place for it. */
+static int find_place(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
+{
+	struct mounts *mounts = &enter->mounts;
+	_place_ struct path_place place = PATH_PLACE_INIT;
+	int r = path_find_nofollow(mounts->root_fd, op->dest, NULL, &place);
+
+	if (r == 0 && place.fd >= 0)
+		return take_fd(&place.fd);
+	/* Never on the host, whatever --create-dest allows: nobody asked for this file. */
+	if (!mount_is_own(mounts, r == 0 ? place.dir_fd : mounts->root_fd))
+		return -ENOENT;
+	return mount_make_dest(enter, op, S_IFREG | 0444, err);
+}
+
+/* A file of our own over what is there, whatever that is: a link may lead nowhere inside. */
+static int bind_text(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
+{
+	_close_ int place = find_place(enter, op, err), tree = -EBADF;
+
+	if (place == -ENOENT)
+		return 0;
+	if (place < 0)
+		return place;
+	tree = make_text(enter, op, err);
+	if (tree < 0)
+		return tree;
+	path_cache_drop(&enter->mounts.cache);
+	return move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+			       0
+		       ? error_set(err, ERROR_ATTACH, errno, op->dest)
+		       : 0;
 }
 
 static int make_symlink(struct enter *enter, const struct fs_op *op, struct cloche_error *err)
@@ -154,6 +214,8 @@ int files_make(struct enter *enter, const struct fs_op *op, struct cloche_error 
 		return make_symlink(enter, op, err);
 	case OP_CHMOD:
 		return change_mode(enter, op, err);
+	case OP_TEXT:
+		return bind_text(enter, op, err);
 	default:
 		return bind_data(enter, op, err);
 	}

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
 
@@ -50,6 +51,7 @@ static const struct {
 	C(SOCK_RAW),
 	C(IPPROTO_TCP),
 	C(MSG_FASTOPEN),
+	C(PROT_EXEC),
 	C(CLONE_NEWNS),
 	C(CLONE_NEWCGROUP),
 	C(CLONE_NEWUTS),

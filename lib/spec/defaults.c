@@ -127,7 +127,7 @@ int defaults_root(struct plan *plan, const struct facts *facts, struct cloche_er
 {
 	const struct spec *spec = plan->spec;
 	const size_t most = 1 + FACTS_LINK_COUNT + ARRAY_SIZE(etc_entries) + 1 + 4;
-	const size_t behind = 1; /* of plan_views() */
+	const size_t behind = 1 + PLAN_NET_TEXTS; /* of plan_views() and plan_net_make() */
 	struct op_list list = { .ops = calloc(most + spec->op_count + behind,
 					      sizeof(struct fs_op)) };
 

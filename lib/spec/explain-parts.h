@@ -39,6 +39,10 @@ void explain_caps_text(const struct plan *plan, FILE *out);
 /** explain_caps_json - the same as members of the JSON object */
 void explain_caps_json(const struct plan *plan, FILE *out);
 
+/** explain_net_text, explain_net_json - the network of --net, if there is one */
+void explain_net_text(const struct plan *plan, const struct facts *facts, FILE *out);
+void explain_net_json(const struct plan *plan, const struct facts *facts, FILE *out);
+
 #define EXPLAIN_MOST_FLAGS 8
 
 /** explain_view_flags - the flags of a procfs, a sysfs, the secrets or a protected path, behind

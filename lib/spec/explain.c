@@ -20,6 +20,7 @@ static const char *const op_names[] = {
 	[OP_FILE] = "file",
 	[OP_DATA] = "bind-data",
 	[OP_DATA_RO] = "bind-data",
+	[OP_TEXT] = "text",
 	[OP_SYMLINK] = "symlink",
 	[OP_CHMOD] = "chmod",
 	[OP_REMOUNT_RO] = "remount-ro",
@@ -39,11 +40,13 @@ static size_t mount_flags(const struct plan *plan, const struct fs_op *op,
 	size_t count = 0;
 	bool is_bind = op->type == OP_BIND || op->type == OP_BIND_FD;
 	bool read_only = (is_bind && op->flags & BIND_RO) || op->type == OP_DATA_RO ||
+			 op->type == OP_TEXT ||
 			 (op->type == OP_OVERLAY && op->flags == OVERLAY_RO) || op->type == OP_SYS;
 
 	if (op->type == OP_REMOUNT_RO)
 		flags[count++] = "ro";
-	if (op->type >= OP_DIR && op->type != OP_DATA && op->type != OP_DATA_RO)
+	if (op->type >= OP_DIR && op->type != OP_DATA && op->type != OP_DATA_RO &&
+	    op->type != OP_TEXT)
 		return explain_view_flags(plan, op, count, flags);
 	flags[count++] = read_only ? "ro" : "rw";
 	if (op->type == OP_MQUEUE)
@@ -95,7 +98,7 @@ static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 
 	fprintf(out, "  %-10s ", op_names[op->type]);
 	explain_put_escaped(op->dest, out);
-	if (op->source) {
+	if (op->source && op->type != OP_TEXT) {
 		fputs(op->type == OP_SYMLINK ? " -> " : " from ", out);
 		explain_put_escaped(op->source, out);
 	}
@@ -162,6 +165,7 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 	}
 	explain_caps_text(plan, out);
 	explain_limits_text(plan, out);
+	explain_net_text(plan, facts, out);
 	explain_landlock_text(plan, out);
 	explain_policy_text(plan, out);
 	fprintf(out, "descriptors from 3 on: %s\n",
@@ -188,7 +192,10 @@ static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 	explain_json_key("dest", out);
 	explain_put_json(op->dest, out);
 	if (op->source) {
-		explain_json_key(op->type == OP_SYMLINK ? "target" : "source", out);
+		explain_json_key(op->type == OP_SYMLINK ? "target"
+				 : op->type == OP_TEXT	? "text"
+							: "source",
+				 out);
 		explain_put_json(op->source, out);
 	}
 	if (op->fd >= 0)
@@ -273,6 +280,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	json_environment(plan, facts, out);
 	explain_caps_json(plan, out);
 	explain_limits_json(plan, out);
+	explain_net_json(plan, facts, out);
 	explain_landlock_json(plan, out);
 	explain_policy_json(plan, out);
 	fprintf(out, ", \"inherits-descriptors\": %s", json_bool(plan->personality->inherits_fds));

@@ -319,6 +319,7 @@ void facts_read_devices(struct facts *facts)
 
 void facts_free(struct facts *facts)
 {
+	facts_free_net(facts);
 	for (size_t i = 0; i < facts->device_count; i++)
 		free(facts->devices[i]);
 	free(facts->devices);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "netconf/addr.h"
 #include "spec/subids.h"
 
 /* How one of the host's root directory entries is to be reproduced. */
@@ -18,6 +19,16 @@ struct facts_entry {
 	const char *path; /* "/bin", ... */
 	bool exists;
 	char *target; /* text of the symbolic link, NULL for a directory */
+};
+
+/* The host's network. */
+struct facts_net {
+	struct net_prefix *routes; /* of IPv4, without the default one */
+	size_t route_count;
+	bool has_v6;  /* there is a way out by IPv6 */
+	char *resolv; /* text of resolv.conf, NULL where there is none */
+	char hostname[65];
+	char *probe; /* what cloche-net found for --explain: lines NAME=VALUE; NULL */
 };
 
 #define FACTS_LINK_COUNT 6
@@ -44,6 +55,7 @@ struct facts {
 	int landlock_abi;      /* 0: none, or not asked */
 	int namespaces_errnum; /* why there can be no namespaces; 0: they work, or not asked */
 	bool env_is_unsafe;    /* AT_SECURE: no path of the environment is to be believed */
+	struct facts_net net;  /* only by facts_read_net() */
 	/* The rest is read only for a root directory and environment of our own making. */
 	struct facts_entry links[FACTS_LINK_COUNT]; /* /bin, /sbin, /lib, /lib32, /lib64, /libx32 */
 	char *user;				    /* login name, NULL where unknown */
@@ -71,6 +83,12 @@ void facts_read_subids(struct facts *facts);
 void facts_read_rlimits(struct facts *facts);
 /** facts_read_devices - list /dev, for whom device nodes are asked */
 void facts_read_devices(struct facts *facts);
+
+/** facts_read_net - fill net, for --net (facts-net.c) */
+void facts_read_net(struct facts *facts);
+
+/** facts_free_net - release what facts_read_net() made */
+void facts_free_net(struct facts *facts);
 
 /** facts_read_landlock - ask for Landlock's ABI */
 void facts_read_landlock(struct facts *facts);

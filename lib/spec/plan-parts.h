@@ -52,5 +52,15 @@ must_check int plan_suid(const struct plan *plan, struct cloche_error *err);
  */
 must_check int plan_views(struct plan *plan, const struct facts *facts, struct cloche_error *err);
 
+/** plan_net_asked - conflicts of --net with other options; before the namespaces (plan-net.c) */
+must_check int plan_net_asked(const struct plan *plan, struct cloche_error *err);
+
+/** plan_net_make - decide plan->net, and add the operations of its files; behind all others */
+must_check int plan_net_make(struct plan *plan, const struct facts *facts,
+			     struct cloche_error *err);
+
+/** plan_free_net - release what plan_net_make() made */
+void plan_free_net(struct plan *plan);
+
 /** plan_free_views - release what plan_views() made */
 void plan_free_views(struct plan *plan);

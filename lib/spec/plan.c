@@ -57,8 +57,12 @@ static int plan_namespaces(struct plan *plan, const struct facts *facts, struct 
 	uint64_t asked = spec->unshare | spec->unshare_try;
 	int r = plan_namespaces_asked(plan, err);
 
+	if (r == 0)
+		r = plan_net_asked(plan, err);
 	if (r < 0)
 		return r;
+	if (spec->net.on.is_set)
+		asked |= CLONE_NEWNET;
 	/* What is joined is not made; but a pid namespace can be made below the joined one. */
 	plan->clone_flags = plan->personality->unshare & ~plan->joined;
 	plan->clone_flags |= asked & ~(plan->joined & ~(uint64_t)CLONE_NEWPID);
@@ -129,6 +133,8 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 	plan->scratch_size =
 		spec->overlay_size.bytes ? spec->overlay_size.bytes : personality->overlay_size;
 	r = defaults_root(plan, facts, err);
+	if (r == 0)
+		r = plan_net_make(plan, facts, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < plan->op_count; i++) {
@@ -226,6 +232,7 @@ void plan_free(struct plan *plan)
 	plan_free_ids(plan);
 	landlock_plan_free(&plan->landlock);
 	plan_free_views(plan);
+	plan_free_net(plan);
 }
 
 /* Does something mounted on @outer cover @inner? By the letters of the paths. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "netconf/layout.h"
 #include "spec/facts.h"
 #include "spec/spec.h"
 
@@ -95,6 +96,17 @@ struct plan_views {
 	size_t dev_node_count;
 };
 
+#define PLAN_NET_TEXTS 3
+
+/* The network of --net. */
+struct plan_net {
+	bool is_on;
+	struct net_config config; /* shares what the spec's owns */
+	struct net_prefix cidr;
+	struct net_layout layout;
+	char *texts[PLAN_NET_TEXTS]; /* of files in /etc; owned */
+};
+
 struct plan {
 	const struct spec *spec; /* borrowed */
 	const struct personality *personality;
@@ -129,6 +141,7 @@ struct plan {
 	size_t op_count;
 
 	struct plan_views views;
+	struct plan_net net;
 
 	/* What COMMAND gets */
 	char **environment; /* without PWD, which is known only inside */

@@ -40,6 +40,7 @@ char *spec_add_blob(struct spec *spec, char *blob)
 
 void spec_free(struct spec *spec)
 {
+	net_config_free(&spec->net.config);
 	for (size_t i = 0; i < spec->blob_count; i++)
 		free(spec->blobs[i]);
 	free(spec->blobs);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "netconf/config.h"
 #include "spec/idmap.h"
 #include "spec/limits.h"
 #include "spec/namespaces.h"
@@ -38,6 +39,7 @@ enum fs_op_type {
 	OP_FILE,
 	OP_DATA,
 	OP_DATA_RO,
+	OP_TEXT, /* a read-only file whose content is source; covers what is there, a link too */
 	OP_SYMLINK,
 	OP_CHMOD,
 	OP_REMOUNT_RO,
@@ -304,6 +306,14 @@ struct secret {
 	const char *name;
 };
 
+/* --net and its options. */
+struct spec_net {
+	struct spec_switch on;
+	struct spec_switch option; /* the last option that needs --net */
+	struct net_config config;  /* valid where option is set */
+	int log_fd;		   /* of --net-log, valid where config.log is a number */
+};
+
 /* What COMMAND reads and writes. */
 struct spec_io {
 	struct spec_string stdio[3]; /* host path, or "null" */
@@ -367,6 +377,7 @@ struct spec {
 	struct spec_fd usage_fd;
 	struct spec_views views;
 	struct spec_io io;
+	struct spec_net net;
 
 	struct spec_string argv0;
 	char *const

@@ -18,6 +18,7 @@ static const char *const group_titles[] = {
 	[GROUP_DESCRIPTORS] = "Descriptors",
 	[GROUP_CONFINEMENT] = "Privileges and confinement",
 	[GROUP_LIMITS] = "Limits",
+	[GROUP_NETWORK] = "Network",
 	[GROUP_SUPERVISION] = "Supervision",
 };
 

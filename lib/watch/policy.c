@@ -19,15 +19,8 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "policy/request.h"
+#include "policy/shipped.h"
 #include "watch/policy-cache.h"
-
-/* A program of shipped_code: where it begins, how long it is with and without the 32-bit twin. */
-struct shipped_row {
-	char name[12];
-	struct {
-		uint16_t first, count, native_count;
-	} variants[2]; /* [1]: namespaces may be made inside */
-};
 
 #include "shipped-programs.h"
 
@@ -38,22 +31,8 @@ struct shipped_row {
 
 static struct sock_fprog shipped_program(const char *name, bool opens_namespaces, bool allows_32bit)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(shipped_rows); i++) {
-		const struct shipped_row *row = &shipped_rows[i];
-		uint16_t end = (uint16_t)(row->variants[opens_namespaces].first +
-					  row->variants[opens_namespaces].count);
-		uint16_t length = allows_32bit ? row->variants[opens_namespaces].count
-					       : row->variants[opens_namespaces].native_count;
-
-		/* The kernel only reads it; the type of prctl's argument does not say so. */
-		if (strcmp(row->name, name) == 0)
-			return (struct sock_fprog){
-				.len = length,
-				.filter = (struct sock_filter
-						   *)(uintptr_t)&shipped_code[end - length],
-			};
-	}
-	return (struct sock_fprog){ 0 };
+	return shipped_find(shipped_code, shipped_rows, ARRAY_SIZE(shipped_rows), name,
+			    opens_namespaces, allows_32bit);
 }
 
 /* ---- the request ---- */

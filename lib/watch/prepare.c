@@ -163,8 +163,8 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	const struct spec *spec = enter->plan->spec;
 	int r;
 
-	enter->error_fd = enter->status_fd = enter->go_fd = enter->ready_fd =
-		enter->supervisor_pidfd = -EBADF;
+	enter->error_fd = enter->status_fd = enter->go_fd = enter->ready_fd = enter->net_mapped_fd =
+		enter->net_go_fd = enter->supervisor_pidfd = -EBADF;
 	for (size_t i = 0; i < ARRAY_SIZE(enter->stdio_fds); i++)
 		enter->stdio_fds[i] = -EBADF;
 	enter->umask = umask(0);

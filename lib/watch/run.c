@@ -31,6 +31,7 @@
 #include "watch/ids.h"
 #include "watch/init.h"
 #include "watch/join.h"
+#include "watch/net.h"
 #include "watch/pin.h"
 #include "watch/prepare.h"
 #include "watch/status.h"
@@ -58,6 +59,7 @@ struct run {
 	int pending;	 /* signal that came before COMMAND ran, 0 */
 	int interrupted; /* signal that ended the start, 0 */
 	struct cgroup cgroup;
+	struct net_run net;
 	struct usage usage;
 };
 
@@ -210,7 +212,7 @@ static bool can_share_memory(const struct run *run)
 #endif
 	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data &&
 	       run->go_fd < 0 && !run->plan->new_time && spec->block_fd.fd < 0 &&
-	       !run->plan->die_with_parent &&
+	       !run->plan->die_with_parent && !run->plan->net.is_on &&
 	       run->cgroup.box_fd < 0; /* clone(2) cannot start a process in a group */
 }
 
@@ -245,6 +247,12 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 		return clone_error(run->plan, -pid, err);
 	/* Whoever reads our JSON may have gone; COMMAND, already made, keeps the default. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* What COMMAND waits for is ours alone to write, or to let fall. */
+	close_pointer(&enter->net_mapped_fd);
+	close_pointer(&enter->net_go_fd);
+	r = run->plan->net.is_on ? net_start(&run->net, run->plan, pid, err) : 0;
+	if (r < 0)
+		return r;
 	if (run->go_fd < 0)
 		return 0;
 	wait_for_namespaces(run, enter);
@@ -269,7 +277,7 @@ static void kill_child(const struct run *run)
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[10 + PIN_FD_COUNT] = { run->pidfd,
+	int keep[12 + PIN_FD_COUNT] = { run->pidfd,
 					run->error_fd,
 					run->status_fd,
 					run->signal_fd,
@@ -278,10 +286,12 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->plan->spec->usage_fd.fd,
 					run->cgroup.parent_fd,
 					run->cgroup.group_fd,
-					run->cgroup.outside_fd };
+					run->cgroup.outside_fd,
+					run->net.control_fd,
+					run->net.go_fd };
 	int r;
 
-	memcpy(keep + 10, run->pin.fds, sizeof(run->pin.fds));
+	memcpy(keep + 12, run->pin.fds, sizeof(run->pin.fds));
 	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
@@ -432,6 +442,7 @@ static int follow(struct run *run, struct cloche_error *err)
 		{ .fd = run->pidfd, .events = POLLIN },
 		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = run->parent_pidfd, .events = POLLIN },
+		{ .fd = run->net.control_fd, .events = POLLIN },
 	};
 	int ready = poll(fds, ARRAY_SIZE(fds), patience(run));
 	int r = 0;
@@ -453,6 +464,8 @@ static int follow(struct run *run, struct cloche_error *err)
 		read_status(run);
 	if (r == 0 && !run->ended && fds[2].revents)
 		r = read_end(run, err);
+	if (r == 0 && !run->ended && fds[5].revents)
+		r = net_follow(&run->net, run->plan, err);
 	return r;
 }
 
@@ -486,6 +499,8 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 		r = open_pipe(&enter->go_fd, &run->go_fd, err);
 	if (r == 0 && child_waits && run->plan->new_time)
 		r = open_pipe(&run->ready_fd, &enter->ready_fd, err);
+	if (r == 0 && run->plan->net.is_on)
+		r = net_prepare(&run->net, enter, err);
 	if (r < 0)
 		return r;
 	enter->supervisor_pidfd = pidfd_open(getpid(), 0);
@@ -542,6 +557,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		.signal_fd = -EBADF,
 		.parent_pidfd = -EBADF,
 		.cgroup = CGROUP_INIT,
+		.net = NET_RUN_INIT,
 	};
 	struct enter enter = { .plan = plan, .facts = facts, .title = title };
 	int r;
@@ -560,6 +576,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		r = idmap_open(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
+	net_end(&run.net, plan, &run.usage);
 	wait_for_usage(&run);
 	cgroup_end(&run.cgroup, plan, &run.usage);
 	if (r < 0) {

@@ -100,6 +100,37 @@ void status_exited(const struct spec *spec, int status)
 			    out.length)); /* the reader may be gone */
 }
 
+static void write_line(const struct spec *spec, const char *text, size_t length)
+{
+	if (spec->json_status_fd.fd >= 0)
+		ignore(fd_write_all(spec->json_status_fd.fd, text,
+				    length)); /* the reader may be gone */
+}
+
+void status_published(const struct spec *spec, const char *published)
+{
+	char text[4096];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	str_add(&out, "{ \"published\": [ ");
+	str_add(&out, published);
+	str_add(&out, " ] }\n");
+	write_line(spec, text, out.length);
+}
+
+void status_network(const struct spec *spec, uint64_t sent, uint64_t received)
+{
+	char text[128];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	str_add(&out, "{ \"network\": { \"sent\": ");
+	str_add_number(&out, sent);
+	str_add(&out, ", \"received\": ");
+	str_add_number(&out, received);
+	str_add(&out, " } }\n");
+	write_line(spec, text, out.length);
+}
+
 void status_failed(const struct spec *spec, const struct cloche_error *err)
 {
 	char text[16384]; /* each byte of the record may become six */

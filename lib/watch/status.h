@@ -18,5 +18,11 @@ must_check int status_started(const struct plan *plan, pid_t pid, struct cloche_
 /** status_exited - report COMMAND's exit status; nothing without --json-status-fd */
 void status_exited(const struct spec *spec, int status);
 
+/** status_published - report published ports, JSON objects separated by commas */
+void status_published(const struct spec *spec, const char *published);
+
+/** status_network - report the bytes that --net carried */
+void status_network(const struct spec *spec, uint64_t sent, uint64_t received);
+
 /** status_failed - report why starting failed; nothing without --json-status-fd */
 void status_failed(const struct spec *spec, const struct cloche_error *err);

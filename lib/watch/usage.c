@@ -89,6 +89,8 @@ void usage_write(const struct spec *spec, const struct usage *usage, int status)
 	add_number(&out, "io-read", usage->bytes_read, false);
 	add_number(&out, "io-write", usage->bytes_written, false);
 	add_number(&out, "oom-kills", usage->oom_kills, false);
+	add_number(&out, "net-sent", usage->net_sent, false);
+	add_number(&out, "net-received", usage->net_received, false);
 	add_number(&out, "exit-code", known((uint64_t)status), false);
 	str_add(&out, "}\n");
 	ignore(fd_write_all(spec->usage_fd.fd, text, out.length)); /* the reader may be gone */

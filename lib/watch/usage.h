@@ -19,6 +19,7 @@ struct usage {
 	struct timespec start;		  /* CLOCK_MONOTONIC */
 	struct usage_number user, system; /* microseconds */
 	struct usage_number max_rss, memory_peak, pids_peak, bytes_read, bytes_written, oom_kills;
+	struct usage_number net_sent, net_received; /* bytes, by --net */
 };
 
 /** usage_start - take the time */

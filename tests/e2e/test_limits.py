@@ -279,7 +279,8 @@ def test_group_without_systemd(cloche, usage, popen, delegated, how):
 
 
 # ---- --usage-fd --------------------------------------------------------------------------------------------------
-KEYS = ["wall", "user", "system", "max-rss", "memory-peak", "pids-peak", "io-read", "io-write", "oom-kills", "exit-code"]
+KEYS = ["wall", "user", "system", "max-rss", "memory-peak", "pids-peak", "io-read", "io-write", "oom-kills", "net-sent",
+        "net-received", "exit-code"]
 
 
 @pytest.fixture

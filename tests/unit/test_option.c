@@ -176,6 +176,29 @@ static const char *limit_for(const char *meta)
 	return "10";
 }
 
+/* Text that an option of the network takes. */
+static const char *network_value_for(const char *name)
+{
+	static const struct {
+		const char *name, *text;
+	} examples[] = { { "net-allow", "tcp:a.test:80" },
+			 { "net-deny", "10.0.0.0/8" },
+			 { "net-allow-host", "80-90" },
+			 { "net-dns", "9.9.9.9" },
+			 { "net-host", "a.test=1.2.3.4" },
+			 { "publish", "udp:8080:80" },
+			 { "net-log", "/x" },
+			 { "net-cidr", "10.1.0.0/16" },
+			 { "net-mtu", "1500" },
+			 { "net-ifname", "tap0" },
+			 { "net-mac", "02:00:00:00:00:01" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(examples); i++)
+		if (strcmp(name, examples[i].name) == 0)
+			return examples[i].text;
+	return "";
+}
+
 /* The first of the words that @meta separates by |. */
 static const char *first_choice(const char *meta)
 {
@@ -207,6 +230,8 @@ static const char *argument_for(const struct option_row *row, int index)
 	case KIND_STRING:
 		if (row->group == GROUP_LIMITS)
 			return limit_for(row->arg[index].meta);
+		if (row->group == GROUP_NETWORK)
+			return network_value_for(row->name);
 		if (strncmp(row->arg[index].meta, "LIST", 4) == 0)
 			return "read,@two";
 		if (strcmp(row->name, "secret-fd") == 0)

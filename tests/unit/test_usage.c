@@ -30,7 +30,9 @@ static void test_unknown(void)
 	written(NULL, 125, text);
 	CHECK_STR(text, "{\"wall\": null, \"user\": null, \"system\": null, \"max-rss\": null, "
 			"\"memory-peak\": null, \"pids-peak\": null, \"io-read\": null, "
-			"\"io-write\": null, \"oom-kills\": null, \"exit-code\": 125}\n");
+			"\"io-write\": null, \"oom-kills\": null, \"net-sent\": null, "
+			"\"net-received\": null, "
+			"\"exit-code\": 125}\n");
 }
 
 static void test_known(void)
@@ -45,11 +47,14 @@ static void test_known(void)
 	usage.start = (struct timespec){ 0 }; /* unknown again: it would change */
 	usage_add_rusage(&usage, &rusage);
 	usage.oom_kills = (struct usage_number){ true, UINT64_MAX };
+	usage.net_sent = (struct usage_number){ true, 7 };
 	written(&usage, 0, text);
-	CHECK_STR(text, "{\"wall\": null, \"user\": 1.000002, \"system\": 0.999999, "
-			"\"max-rss\": 3072, \"memory-peak\": null, \"pids-peak\": null, "
-			"\"io-read\": 2048, \"io-write\": 0, "
-			"\"oom-kills\": 18446744073709551615, \"exit-code\": 0}\n");
+	CHECK_STR(text,
+		  "{\"wall\": null, \"user\": 1.000002, \"system\": 0.999999, "
+		  "\"max-rss\": 3072, \"memory-peak\": null, \"pids-peak\": null, "
+		  "\"io-read\": 2048, \"io-write\": 0, "
+		  "\"oom-kills\": 18446744073709551615, \"net-sent\": 7, \"net-received\": null, "
+		  "\"exit-code\": 0}\n");
 }
 
 static void test_wall(void)
