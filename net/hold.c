@@ -14,6 +14,7 @@
 
 #define QUEUE_NUMBER 0
 #define COPY_BYTES 128
+#define QUEUE_LENGTH 16384 /* more than the engine has flows that wait */
 #define PACKET_ROOM 4096
 
 static void put_header(struct nl_batch *batch, uint16_t type, uint16_t flags)
@@ -39,6 +40,7 @@ int hold_open(void)
 	nl_put(&batch, NFQA_CFG_CMD, &bind, sizeof(bind));
 	put_header(&batch, NFQNL_MSG_CONFIG, NLM_F_ACK);
 	nl_put(&batch, NFQA_CFG_PARAMS, &params, sizeof(params));
+	nl_put_be32(&batch, NFQA_CFG_QUEUE_MAXLEN, QUEUE_LENGTH);
 	r = nl_commit(&batch, fd);
 	return r < 0 ? r : take_fd(&fd);
 }

@@ -41,10 +41,11 @@ static int protect(void)
 		       : 0;
 }
 
-int jail_begin(void)
+int jail_begin(const char *name)
 {
 	struct rlimit none = { 0, 0 }, files;
 
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	if (protect() < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
 	    getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;

@@ -18,9 +18,9 @@ enum jail_kind {
 	JAIL_SLIRP_TCP
 };
 
-/** jail_begin - not dumpable, dies with its parent, no core, all descriptors it may have; 0 or
- * -errno */
-must_check int jail_begin(void);
+/** jail_begin - called @name in ps(1), not dumpable, dies with its parent, no core, all descriptors
+ * it may have; 0 or -errno */
+must_check int jail_begin(const char *name);
 
 /**
  * jail_leave_host - an empty read-only root directory of our own

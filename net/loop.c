@@ -229,8 +229,8 @@ static void act(struct loop_item *item, uint32_t events)
 
 		if (r == -EAGAIN)
 			return;
-		if (r <= 0) { /* whoever it is, we do not go on without */
-			link->loop->is_over = true;
+		if (r <= 0) { /* main sees who died, and ends us all */
+			loop_remove(link->loop, &link->item);
 			return;
 		}
 		link->receive(link, &msg, data, size, fds);

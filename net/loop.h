@@ -68,7 +68,8 @@ must_check int net_send_wait(int fd, const struct net_msg *msg, const void *data
 must_check int net_receive(int fd, struct net_msg *msg, void *data, size_t room, size_t *ret_size,
 			   int ret_fds[2]);
 
-/* A socket of messages in a loop. What cannot be sent at once is kept; its end ends the loop. */
+/* A socket of messages in a loop. What cannot be sent at once is kept. After its end there are no
+ * more of either way: main ends all of us when one dies. */
 struct link {
 	struct loop_item item;
 	struct loop *loop;

@@ -44,7 +44,8 @@ enum child {
 	CHILD_COUNT
 };
 
-static const char *const child_names[CHILD_COUNT] = { "engine", "slirp", "broker", "factory" };
+static const char *const child_names[CHILD_COUNT] = { "net-engine", "net-slirp", "net-broker",
+						      "net-factory" };
 
 struct net {
 	struct net_config config;
@@ -192,13 +193,17 @@ static bool is_own_userns(int fd)
 	       ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
-/* Into the sandbox's namespaces, once its ids are mapped. */
-static void enter_sandbox(struct net *net)
+/* Its ids must be mapped; the child tells. */
+static void wait_for_sandbox(const struct net *net)
 {
 	char byte;
 
 	while (net->wait_fd >= 0 && read(net->wait_fd, &byte, 1) < 0 && errno == EINTR)
 		;
+}
+
+static void enter_sandbox(const struct net *net)
+{
 	if (net->user_ns >= 0 && !is_own_userns(net->user_ns) &&
 	    setns(net->user_ns, CLONE_NEWUSER) < 0)
 		fail(errno, "the sandbox's user namespace", -1);
@@ -210,21 +215,6 @@ static void open_tun(struct setup *setup)
 {
 	setup->tun_fd = open(TUN, O_PATH | O_CLOEXEC);
 	setup->tun_errnum = setup->tun_fd < 0 ? errno : 0;
-}
-
-static _Noreturn void run_factory(struct net *net)
-{
-	int diag_fd = -EBADF, r = jail_begin();
-
-	if (net->config.publish_auto)
-		diag_fd = nl_open(NETLINK_SOCK_DIAG);
-	if (r == 0)
-		r = jail_leave_host(false);
-	if (r == 0)
-		r = jail_lock(JAIL_FACTORY, false);
-	if (r == 0)
-		r = factory_run(net->factory_pair[1], diag_fd);
-	_exit(r < 0);
 }
 
 static pid_t fork_or_fail(void)
@@ -241,6 +231,24 @@ static void close_but(int *keep, size_t count)
 {
 	if (fd_close_except(keep, count) < 0)
 		_exit(1);
+}
+
+static _Noreturn void run_factory(struct net *net)
+{
+	int diag_fd = -EBADF, r = jail_begin(child_names[CHILD_FACTORY]);
+
+	enter_sandbox(net);
+	close_but((int[]){ net->factory_pair[1] }, 1);
+
+	if (net->config.publish_auto)
+		diag_fd = nl_open(NETLINK_SOCK_DIAG);
+	if (r == 0)
+		r = jail_leave_host(false);
+	if (r == 0)
+		r = jail_lock(JAIL_FACTORY, false);
+	if (r == 0)
+		r = factory_run(net->factory_pair[1], diag_fd);
+	_exit(r < 0);
 }
 
 /* Hands the results to main: its share of the descriptors, and in words what there is. */
@@ -266,11 +274,12 @@ static void report_setup(const struct net *net)
 static _Noreturn void run_engine(struct net *net)
 {
 	struct setup *setup = &net->setup;
-	int capture_socket = -EBADF, r = jail_begin();
+	int capture_socket = -EBADF, r = jail_begin(child_names[CHILD_ENGINE]);
 
 	if (r < 0)
 		fail(-r, "the engine's limits", -1);
 	open_tun(setup);
+	wait_for_sandbox(net);
 	enter_sandbox(net);
 	r = setup_make(setup);
 	if (r < 0)
@@ -279,10 +288,6 @@ static _Noreturn void run_engine(struct net *net)
 		capture_socket = capture_open();
 		if (capture_socket < 0)
 			fail(-capture_socket, "the capture's socket", -1);
-	}
-	if (net->has_factory && fork_or_fail() == 0) {
-		close_but((int[]){ net->factory_pair[1] }, 1);
-		run_factory(net);
 	}
 	report_setup(net);
 	close_but((int[]){ net->engine_pair[1], setup->listener[0], setup->listener[1],
@@ -332,7 +337,7 @@ static _Noreturn void run_slirp(struct net *net)
 					   .broker_fd = net->slirp_pair[1],
 					   .has_tcp = !net->setup.has_splice,
 					   .totals = net->totals };
-	int r = jail_begin();
+	int r = jail_begin(child_names[CHILD_SLIRP]);
 
 	close_but((int[]){ start.carrier_fd, start.broker_fd }, 2);
 	if (r == 0)
@@ -359,7 +364,8 @@ static _Noreturn void run_broker(struct net *net)
 		.published_count = net->published.count,
 	};
 	const size_t fixed = 10;
-	int *keep = calloc(fixed + net->published.count, sizeof(int)), r = jail_begin();
+	int *keep = calloc(fixed + net->published.count, sizeof(int)),
+	    r = jail_begin(child_names[CHILD_BROKER]);
 
 	if (!keep)
 		_exit(1);
@@ -390,6 +396,10 @@ static void start_children(struct net *net)
 	/* Who holds the other end as well never sees the end. */
 	(void)close(net->setup_pair[1]);
 	receive_setup(net);
+	if (net->has_factory)
+		net->pids[CHILD_FACTORY] = fork_or_fail();
+	if (net->has_factory && net->pids[CHILD_FACTORY] == 0)
+		run_factory(net);
 	net->pids[CHILD_SLIRP] = fork_or_fail();
 	if (net->pids[CHILD_SLIRP] == 0)
 		run_slirp(net);
@@ -436,8 +446,7 @@ static const char *name_of(const struct net *net, pid_t pid)
 	for (size_t i = 0; i < CHILD_COUNT; i++)
 		if (net->pids[i] == pid)
 			return child_names[i];
-	return child_names[CHILD_FACTORY]; /* which is the engine's child, and ours as a subreaper
-					    */
+	return "";
 }
 
 static _Noreturn void end(const struct net *net)
@@ -530,8 +539,8 @@ static void run(struct net *net)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (signal_fd < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(errno, "a watch", -1);
 	open_host(net);
 	open_pairs(net);

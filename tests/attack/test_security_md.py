@@ -18,7 +18,7 @@ OWED = {
     "C": [1, 2, 3, 4, 5, 6, 7],
     "L": [1, 2],
     "K": [*range(1, 20)],
-    "N": [4, 11],
+    "N": [*range(1, 16)],
     "R": [*range(1, 11)],
 }
 ROWS = {f"{group}{number}" for group, numbers in OWED.items() for number in numbers}

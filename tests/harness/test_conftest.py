@@ -17,7 +17,7 @@ RUNNER = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:xdist"]
 def suite(tmp_path):
     """A function that runs test source and returns (exit status, output, the counts of tests/results)."""
     def suite(source, *arguments, programs="#!/bin/sh\nexec \"$@\"\n", kernel_list=""):
-        for name in ("conftest.py", "allowed_skips.py", "pytest.ini"):
+        for name in ("conftest.py", "allowed_skips.py", "netlib.py", "pytest.ini", "world.py"):
             shutil.copy(TESTS / name, tmp_path)
         for name in ("e2e", "allowed-skips", "build"):
             (tmp_path / name).mkdir()
