@@ -147,9 +147,9 @@ static void look(struct factory *factory, const uint16_t *ours, size_t our_count
 	if (list_ports(factory->diag_fd, AF_INET, ports, &count) < 0 ||
 	    list_ports(factory->diag_fd, AF_INET6, ports, &count) < 0)
 		return;
+	/* Each time: a port that was taken on the host may be free by now. */
 	for (size_t i = 0; i < count; i++)
-		if (!holds(factory->ports, factory->port_count, ports[i]) &&
-		    !holds(ours, our_count, ports[i]))
+		if (!holds(ours, our_count, ports[i]))
 			tell(factory, ports[i], false);
 	for (size_t i = 0; i < factory->port_count; i++)
 		if (!holds(ports, count, factory->ports[i]))

@@ -391,6 +391,7 @@ static void publish_at(struct broker *broker, const char *address, uint16_t port
 	fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (end.addr.family == 6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	/* A port that is taken on the host stays with who has it. */
@@ -431,7 +432,7 @@ static void unpublish(struct broker *broker, uint16_t port)
 
 void inbound_listening(struct broker *broker, const struct net_msg *msg)
 {
-	if (msg->status) {
+	if (msg->status) { /* nobody listens any more */
 		unpublish(broker, msg->dest.port);
 	} else if (!is_published(broker, msg->dest.port) &&
 		   broker->inbound->auto_count < AUTO_MAX) {

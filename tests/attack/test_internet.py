@@ -12,7 +12,7 @@ import pytest
 
 from attacking import HERE
 from conftest import BUILD, acting_as_root, wait_until
-from netlib import CLIENT, MODES
+from netlib import MODES
 from world import BLACKHOLE, FAKES4, FAKES6, HOST4, HOST6, OTHER4, SHARED4, SITE4, SITE6
 
 HOST_ADDRESSES = ["127.0.0.1", "127.1.2.3", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", HOST4, HOST6, f"::ffff:{HOST4}", "10.0.2.2",
@@ -305,6 +305,7 @@ def test_N15_suffix_tricks(net, world, name):
 
 
 def test_N15_other_name_at_the_same_address(net):
+    """The first of them is the control."""
     code = f"""
 resolve('shared-a.test')
 tell([http('{SHARED4}', 'shared-a.test'), http('{SHARED4}', 'shared-b.test'), http('{SHARED4}', 'shared-a.test.evil.test'),
@@ -335,15 +336,16 @@ tell([listens(a, *o) for a in ('127.0.0.1', '0.0.0.0') for o in ((), (R,), (P,),
     assert net("--publish", "18100:8000", argv=["true"]).returncode == 125
     process.stdin.close()
     process.wait()
-    assert True in net.host_client(tries)  # the control: free again
+    assert wait_until(lambda: True in net.host_client(tries))  # the control: free again
 
 
 def test_N10_loopback_by_default(net):
+    """No good address of the host's; the control is the row's other test, which finds the port taken."""
     code = "l = socket.create_server(('0.0.0.0', 8000)); tell(1); input()"
     process = net.client_process("--publish", "18101:8000", code=code)
     process.stdout.readline()
     listening = net.host(["ss", "-Hltn", "sport = :18101"]).stdout
-    assert {line.split()[3] for line in listening.splitlines()} == {"127.0.0.1:18101", "[::1]:18101"}  # and no good address of the host's
+    assert {line.split()[3] for line in listening.splitlines()} == {"127.0.0.1:18101", "[::1]:18101"}
 
 
 # ---- N12, N13: floods, deaths ------------------------------------------------------------------------------------
@@ -434,7 +436,7 @@ tell([len(idle), rounds])"""
 
 
 def test_N12_half_open_flood(net):
-    """Connections that never come about are bounded, and others go on."""
+    """Connections that never come about are bounded, and good ones go on, which is the control."""
     code = f"""
 half = []
 for n in range(3000):
@@ -497,6 +499,7 @@ def test_N13_death_of_a_process(net, name, fail):
 
 
 def test_N13_processes_end_with_the_sandbox(net):
+    """The control is that they are there before."""
     process = net.client_process(code=WAITING)
     process.stdout.readline()
     pids = net_processes(process)
