@@ -223,8 +223,8 @@ static void act(struct loop_item *item, uint32_t events)
 		flush(link);
 	for (int i = 0; i < LINK_BURST && events & ~(uint32_t)EPOLLOUT; i++) {
 		struct net_msg msg;
-		int fds[2];
-		size_t size;
+		int fds[2] = { -EBADF, -EBADF };
+		size_t size = 0;
 		int r = net_receive(item->fd, &msg, data, sizeof(data), &size, fds);
 
 		if (r == -EAGAIN)

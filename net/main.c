@@ -248,7 +248,7 @@ static _Noreturn void run_factory(struct net *net)
 		r = jail_lock(JAIL_FACTORY, false);
 	if (r == 0)
 		r = factory_run(net->factory_pair[1], diag_fd);
-	_exit(r < 0);
+	_exit(r < 0 ? 1 : 0);
 }
 
 /* Hands the results to main: its share of the descriptors, and in words what there is. */
@@ -299,7 +299,7 @@ static _Noreturn void run_engine(struct net *net)
 	if (r < 0)
 		fail(-r, "the engine's jail", -1);
 	r = engine_run(setup, net->engine_pair[1], net->capture_fd, capture_socket, net->totals);
-	_exit(r < 0);
+	_exit(r < 0 ? 1 : 0);
 }
 
 static void receive_setup(struct net *net)
@@ -344,7 +344,7 @@ static _Noreturn void run_slirp(struct net *net)
 		r = jail_leave_host(true);
 	if (r == 0)
 		r = slirp_run(&start);
-	_exit(r < 0);
+	_exit(r < 0 ? 1 : 0);
 }
 
 static _Noreturn void run_broker(struct net *net)
@@ -383,7 +383,7 @@ static _Noreturn void run_broker(struct net *net)
 		r = jail_lock(JAIL_BROKER, net->config.publish_auto);
 	if (r == 0)
 		r = broker_run(&start);
-	_exit(r < 0);
+	_exit(r < 0 ? 1 : 0);
 }
 
 /* ---- main ---- */

@@ -24,7 +24,7 @@ struct conn {
 		size_t held; /* bytes in it */
 		bool has_ended, is_shut;
 		bool is_urgent; /* there was urgent data, which splice(2) does not pass */
-	} halves[2]; /* [i]: from socket i to the other */
+	} halves[2];		/* [i]: from socket i to the other */
 	uint32_t id;
 	bool waits_for_name; /* nothing of the client's goes on yet */
 	bool has_asked;

@@ -25,11 +25,9 @@ struct start {
 /* Above all places: none may overwrite another before it is in its place. */
 static int raise_fd(int fd, int place)
 {
-	_close_ int null = -EBADF;
+	_close_ int null = fd < 0 ? open("/dev/null", place == 0 ? O_RDONLY : O_WRONLY) : -EBADF;
 
-	if (fd < 0)
-		fd = null = open("/dev/null", place == 0 ? O_RDONLY : O_WRONLY);
-	return fd < 0 ? -1 : fcntl(fd, F_DUPFD, FDS_MAX);
+	return fcntl(fd < 0 ? null : fd, F_DUPFD, FDS_MAX);
 }
 
 static int arrange_fds(const struct helper *helper)

@@ -44,25 +44,30 @@ int net_prepare(struct net_run *net, struct enter *enter, struct cloche_error *e
 
 /* ---- words ---- */
 
+#define FIXED_WORDS 8 /* besides two for each option, and the end */
+
 struct words {
-	char **list; /* NULL-terminated; owned, and so are the words */
+	char **list; /* NULL-terminated; owned, and so are the words; NULL: out of memory */
 	size_t count;
 	bool failed;
 };
 
+static struct words new_words(const struct plan *plan)
+{
+	struct words words = { .list = calloc(FIXED_WORDS + 2 * plan->spec->use_count + 1,
+					      sizeof(char *)) };
+
+	words.failed = !words.list;
+	return words;
+}
+
 static void add_word(struct words *words, char *word)
 {
-	char **grown = realloc(words->list, (words->count + 2) * sizeof(char *));
-
-	if (!grown || !word) {
+	words->failed = words->failed || !word;
+	if (words->failed)
 		free(word);
-		words->list = grown ? grown : words->list;
-		words->failed = true;
-		return;
-	}
-	words->list = grown;
-	grown[words->count++] = word;
-	grown[words->count] = NULL;
+	else
+		words->list[words->count++] = word;
 }
 
 static void free_words(struct words *words)
@@ -123,7 +128,7 @@ int net_start(struct net_run *net, const struct plan *plan, pid_t pid, struct cl
 	_close_ int user_fd = open_namespace(pid, "user"), net_fd = open_namespace(pid, "net");
 	const bool logs_to_fd = plan->spec->net.log_fd > 0;
 	const int more[] = { user_fd, net_fd, net->mapped_fd, plan->spec->net.log_fd };
-	struct words words = { 0 };
+	struct words words = new_words(plan);
 	struct helper helper = { .fds = { -1, -1, STDERR_FILENO },
 				 .more_fds = more,
 				 .more_count = logs_to_fd ? 4 : 3 };
@@ -276,7 +281,7 @@ void net_probe(const struct plan *plan, struct facts *facts)
 {
 	struct cloche_error ignored = ERROR_INIT;
 	char path[PATH_MAX], *none[] = { NULL };
-	struct words words = { 0 };
+	struct words words = new_words(plan);
 	struct helper helper = { .path = path, .environ = none, .fds = { -1, -1, STDERR_FILENO } };
 	_close_ int out = -EBADF;
 	int fds[2];

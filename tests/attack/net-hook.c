@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * In place of a bug of libslirp: a library that stands before it and, where a frame holds HOOK:WHAT,
- * does WHAT with the rights of the process. What succeeds ends the process with status 42, and so
- * the sandbox; what is refused by an errno goes on as if nothing had been.
+ * In place of a bug of libslirp: a library that stands before it and, where a frame holds
+ * HOOK:WHAT, does WHAT with the rights of the process. What succeeds ends the process with status
+ * 42, and so the sandbox; what is refused by an errno goes on as if nothing had been.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

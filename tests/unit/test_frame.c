@@ -144,15 +144,15 @@ static void test_good(void)
 static void test_bad(void)
 {
 	static const struct {
-		bool is_v6;
 		size_t at;
+		bool is_v6;
 		uint8_t value;
 	} changes[] = {
-		{ false, 12, 0x88 }, { false, 12, 0x81 }, { false, 14, 0x46 }, { false, 14, 0x55 },
-		{ false, 16, 0xff }, { false, 17, 19 },	  { false, 20, 0x20 }, { false, 21, 1 },
-		{ false, 20, 0x80 }, { false, 26, 0xe0 }, { false, 30, 0xe0 }, { false, 30, 0xff },
-		{ false, 38, 1 },    { false, 39, 11 },	  { true, 14, 0x40 },  { true, 18, 1 },
-		{ true, 20, 44 },    { true, 22, 0xff },  { true, 38, 0xff },  { true, 59, 13 },
+		{ 12, false, 0x88 }, { 12, false, 0x81 }, { 14, false, 0x46 }, { 14, false, 0x55 },
+		{ 16, false, 0xff }, { 17, false, 19 },	  { 20, false, 0x20 }, { 21, false, 1 },
+		{ 20, false, 0x80 }, { 26, false, 0xe0 }, { 30, false, 0xe0 }, { 30, false, 0xff },
+		{ 38, false, 1 },    { 39, false, 11 },	  { 14, true, 0x40 },  { 18, true, 1 },
+		{ 20, true, 44 },    { 22, true, 0xff },  { 38, true, 0xff },  { 59, true, 13 },
 	};
 	static const unsigned ports[] = { 0, 67, 68, 69, 546, 547 };
 
