@@ -259,7 +259,7 @@ static void report_setup(const struct net *net)
 			       .id = setup->carrier,
 			       .status = setup->carrier_errnum,
 			       .flag = setup->has_splice,
-			       .rule = setup->hold,
+			       .rule = (int)setup->hold,
 			       .use = setup->has_splice ? setup->hold_errnum
 							: setup->splice_errnum };
 	const int rows[][2] = { { setup->carrier_fd, -EBADF },
