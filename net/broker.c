@@ -7,13 +7,11 @@
 #include "net/broker.h"
 
 #include <linux/rtnetlink.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 #include "net/netlink.h"
 
 #define ATTEMPTS_MAX 4096
-#define SOCKET_BYTES 16384
 
 /* A connection that is being made. */
 struct attempt {
@@ -119,8 +117,7 @@ static void end_attempt(struct attempt *attempt, int status)
 
 static void act_attempt(struct loop_item *item, uint32_t events)
 {
-	struct attempt *attempt =
-		(struct attempt *)(void *)((char *)item - offsetof(struct attempt, item));
+	struct attempt *attempt = container_of(item, struct attempt, item);
 	int error = 0;
 	socklen_t length = sizeof(error);
 
@@ -214,8 +211,7 @@ static void last_words(struct broker *broker)
 static void take_engine(struct link *link, const struct net_msg *msg, const char *data, size_t size,
 			int fds[2])
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)link - offsetof(struct broker, engine));
+	struct broker *broker = container_of(link, struct broker, engine);
 	struct net_msg ready = { .type = MSG_READY };
 
 	(void)data;
@@ -247,8 +243,7 @@ void broker_pin(struct broker *broker, const char *name, const struct net_addr *
 static void take_slirp(struct link *link, const struct net_msg *msg, const char *data, size_t size,
 		       int fds[2])
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)link - offsetof(struct broker, slirp));
+	struct broker *broker = container_of(link, struct broker, slirp);
 	struct net_msg ready = { .type = MSG_READY };
 
 	(void)data;
@@ -278,8 +273,7 @@ static void take_slirp(struct link *link, const struct net_msg *msg, const char 
 static void take_factory(struct link *link, const struct net_msg *msg, const char *data,
 			 size_t size, int fds[2])
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)link - offsetof(struct broker, factory));
+	struct broker *broker = container_of(link, struct broker, factory);
 	struct net_msg ready = { .type = MSG_READY };
 
 	(void)data;
@@ -295,8 +289,7 @@ static void take_factory(struct link *link, const struct net_msg *msg, const cha
 static void take_main(struct link *link, const struct net_msg *msg, const char *data, size_t size,
 		      int fds[2])
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)link - offsetof(struct broker, main));
+	struct broker *broker = container_of(link, struct broker, main);
 	char text[LINK_DATA_MAX + 1];
 
 	(void)fds;
@@ -365,8 +358,7 @@ static int read_addresses(struct broker *broker)
 
 static void act_addresses(struct loop_item *item, uint32_t events)
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)item - offsetof(struct broker, addresses));
+	struct broker *broker = container_of(item, struct broker, addresses);
 	int r = read_addresses(broker);
 
 	(void)events;

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "netconf/rule.h"
-
 #define HEADER 12
 #define LABEL_MAX 63
 #define POINTERS_MAX 64 /* of one name */
@@ -121,11 +119,6 @@ static bool read_name(struct reader *reader, bool is_strict, char name[DNS_NAME_
 			return false;
 	}
 	return false;
-}
-
-int dns_normalize(const char *name, char ret_name[DNS_NAME_MAX])
-{
-	return net_name_normalize(name, ret_name);
 }
 
 /* ---- reading ---- */

@@ -9,16 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "netconf/addr.h"
+#include "netconf/rule.h"
 
-#define DNS_NAME_MAX 254      /* bytes of a name's text, terminated */
+#define DNS_NAME_MAX NET_NAME_MAX
 #define DNS_MESSAGE_MAX 65535 /* of TCP */
 #define DNS_UDP_PLAIN 512     /* what a client without EDNS takes by UDP */
 #define DNS_ADDRS_MAX 64      /* addresses of one answer that are looked at */
 
 enum dns_type {
 	DNS_A = 1,
-	DNS_PTR = 12,
 	DNS_AAAA = 28,
 	DNS_SVCB = 64,
 	DNS_HTTPS = 65
@@ -97,12 +96,3 @@ size_t dns_write_addrs(const uint8_t *query, size_t size, const struct dns_query
 
 /** dns_set_id - overwrite the id of a message of at least two bytes */
 void dns_set_id(uint8_t *data, uint16_t id);
-
-/**
- * dns_normalize - a name as people and certificates write it, in the form of struct dns_query
- *
- * One dot at the end goes, letters become small; refused (-EINVAL): empty, longer than 253, labels
- * empty or longer than 63, any byte but letters, digits, '-' and '_', a label that begins or ends
- * with '-'.
- */
-must_check int dns_normalize(const char *name, char ret_name[DNS_NAME_MAX]);

@@ -200,8 +200,7 @@ static void end_all(struct engine *engine)
 static void take_message(struct link *link, const struct net_msg *msg, const char *data,
 			 size_t size, int fds[2])
 {
-	struct engine *engine =
-		(struct engine *)(void *)((char *)link - offsetof(struct engine, broker));
+	struct engine *engine = container_of(link, struct engine, broker);
 	struct conn *conn;
 
 	(void)data;
@@ -253,8 +252,7 @@ static void take_held(struct engine *engine, const struct held *held)
 
 static void act_queue(struct loop_item *item, uint32_t events)
 {
-	struct engine *engine =
-		(struct engine *)(void *)((char *)item - offsetof(struct engine, queue));
+	struct engine *engine = container_of(item, struct engine, queue);
 	struct held held;
 	int r = hold_read(item->fd, &held);
 
@@ -305,8 +303,7 @@ static void take_connection(struct engine *engine, int inside, const struct net_
 
 static void act_listener(struct loop_item *item, size_t index)
 {
-	struct engine *engine = (struct engine *)(void *)((char *)(item - index) -
-							  offsetof(struct engine, listeners));
+	struct engine *engine = container_of((item - index), struct engine, listeners);
 
 	for (int i = 0; i < ACCEPT_BURST; i++) {
 		struct sockaddr_storage address = { 0 };

@@ -261,8 +261,7 @@ static void act_tcp_server(struct question *question, uint32_t events)
 
 static void act_server(struct loop_item *item, uint32_t events)
 {
-	struct question *question =
-		(struct question *)(void *)((char *)item - offsetof(struct question, item));
+	struct question *question = container_of(item, struct question, item);
 
 	if (question->by_tcp)
 		act_tcp_server(question, events);
@@ -422,15 +421,13 @@ static void act_udp(struct forwarder *forwarder, int fd)
 static void act_udp_v4(struct loop_item *item, uint32_t events)
 {
 	(void)events;
-	act_udp((struct forwarder *)(void *)((char *)item - offsetof(struct forwarder, udp[0])),
-		item->fd);
+	act_udp(container_of(item, struct forwarder, udp[0]), item->fd);
 }
 
 static void act_udp_v6(struct loop_item *item, uint32_t events)
 {
 	(void)events;
-	act_udp((struct forwarder *)(void *)((char *)item - offsetof(struct forwarder, udp[1])),
-		item->fd);
+	act_udp(container_of(item, struct forwarder, udp[1]), item->fd);
 }
 
 /* ---- clients by TCP ---- */
@@ -465,8 +462,7 @@ static void serve_client(struct client *client)
 
 static void act_client(struct loop_item *item, uint32_t events)
 {
-	struct client *client =
-		(struct client *)(void *)((char *)item - offsetof(struct client, item));
+	struct client *client = container_of(item, struct client, item);
 	ssize_t got;
 
 	if (!(events & EPOLLIN)) {
@@ -517,17 +513,13 @@ static void accept_client(struct forwarder *forwarder, int listener)
 static void act_tcp_v4(struct loop_item *item, uint32_t events)
 {
 	(void)events;
-	accept_client(
-		(struct forwarder *)(void *)((char *)item - offsetof(struct forwarder, tcp[0])),
-		item->fd);
+	accept_client(container_of(item, struct forwarder, tcp[0]), item->fd);
 }
 
 static void act_tcp_v6(struct loop_item *item, uint32_t events)
 {
 	(void)events;
-	accept_client(
-		(struct forwarder *)(void *)((char *)item - offsetof(struct forwarder, tcp[1])),
-		item->fd);
+	accept_client(container_of(item, struct forwarder, tcp[1]), item->fd);
 }
 
 /* ---- */

@@ -177,8 +177,7 @@ static void hand_over(struct session *session)
 
 static void act_connecting(struct loop_item *item, uint32_t events)
 {
-	struct session *session =
-		(struct session *)(void *)((char *)item - offsetof(struct session, item));
+	struct session *session = container_of(item, struct session, item);
 	int error = 0;
 	socklen_t length = sizeof(error);
 
@@ -229,8 +228,7 @@ static void send_inside(struct session *session, const char *data, size_t size)
 static void act_datagram(struct loop_item *item, uint32_t events)
 {
 	static char data[DATAGRAM_MAX]; /* one process, one thread */
-	struct session *session =
-		(struct session *)(void *)((char *)item - offsetof(struct session, item));
+	struct session *session = container_of(item, struct session, item);
 	struct iovec part = { .iov_base = data };
 	struct msghdr header = { .msg_name = &session->address,
 				 .msg_namelen = session->address_length,
@@ -308,8 +306,7 @@ static void take_datagrams(struct listener *listener)
 
 static void act_listener(struct loop_item *item, uint32_t events)
 {
-	struct listener *listener =
-		(struct listener *)(void *)((char *)item - offsetof(struct listener, item));
+	struct listener *listener = container_of(item, struct listener, item);
 
 	(void)events;
 	if (listener->published.proto == NET_UDP)

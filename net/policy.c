@@ -14,7 +14,7 @@
 static const struct {
 	const char *prefix;
 	enum policy_reason reason;
-} builtins[] = {
+} builtins[POLICY_BUILTINS] = {
 	{ "0.0.0.0/8", REASON_LOOPBACK },	 { "127.0.0.0/8", REASON_LOOPBACK },
 	{ "::/127", REASON_LOOPBACK },		 { "169.254.0.0/16", REASON_LINK_LOCAL },
 	{ "fe80::/10", REASON_LINK_LOCAL },	 { "100.100.100.200/32", REASON_METADATA },
@@ -53,6 +53,8 @@ void policy_init(struct policy *policy, const struct net_config *config,
 	*policy = (struct policy){ .config = config,
 				   .layout = *layout,
 				   .has_names = net_config_has_names(config) };
+	for (size_t i = 0; i < POLICY_BUILTINS; i++) /* constants that are right */
+		ignore(net_prefix_parse(builtins[i].prefix, &policy->builtins[i]));
 	for (size_t i = 0; i < config->rule_count; i++)
 		policy->has_allows |= config->rules[i].allows;
 }
@@ -183,11 +185,9 @@ static struct builtin find_builtin(const struct policy *policy, const struct net
 	for (size_t i = 0; !found.reason && i < 2; i++)
 		if (nets[i]->addr.family && net_prefix_holds(nets[i], addr))
 			found = (struct builtin){ REASON_SANDBOX, *nets[i] };
-	for (size_t i = 0; !found.reason && i < ARRAY_SIZE(builtins); i++) {
-		if (net_prefix_parse(builtins[i].prefix, &found.prefix) == 0 &&
-		    net_prefix_holds(&found.prefix, addr))
-			found.reason = builtins[i].reason;
-	}
+	for (size_t i = 0; !found.reason && i < POLICY_BUILTINS; i++)
+		if (net_prefix_holds(&policy->builtins[i], addr))
+			found = (struct builtin){ builtins[i].reason, policy->builtins[i] };
 	if (found.reason == REASON_PRIVATE && policy->config->lan)
 		found.reason = 0;
 	return found;

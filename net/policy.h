@@ -38,6 +38,7 @@ struct policy_pin {
 	char name[];
 };
 
+#define POLICY_BUILTINS 19
 #define POLICY_BUCKETS 512
 #define POLICY_PINS_MAX 16384
 
@@ -47,6 +48,7 @@ struct policy {
 	bool has_names, has_allows;
 	struct net_addr *host_addrs;
 	size_t host_addr_count;
+	struct net_prefix builtins[POLICY_BUILTINS]; /* in the order of the table of policy.c */
 	struct policy_pin *pins[POLICY_BUCKETS];
 	size_t pin_count;
 };

@@ -237,12 +237,12 @@ static void act(struct conn *conn, size_t side, uint32_t events)
 
 static void act_inside(struct loop_item *item, uint32_t events)
 {
-	act((struct conn *)(void *)((char *)item - offsetof(struct conn, items[0])), 0, events);
+	act(container_of(item, struct conn, items[0]), 0, events);
 }
 
 static void act_outside(struct loop_item *item, uint32_t events)
 {
-	act((struct conn *)(void *)((char *)item - offsetof(struct conn, items[1])), 1, events);
+	act(container_of(item, struct conn, items[1]), 1, events);
 }
 
 void relay_allow(struct conn *conn)

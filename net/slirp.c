@@ -514,8 +514,7 @@ static int one_round(struct stack *stack)
 static void take_message(struct link *link, const struct net_msg *msg, const char *data,
 			 size_t size, int fds[2])
 {
-	struct stack *stack =
-		(struct stack *)(void *)((char *)link - offsetof(struct stack, broker));
+	struct stack *stack = container_of(link, struct stack, broker);
 
 	struct net_msg done = { .type = MSG_END };
 

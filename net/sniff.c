@@ -57,7 +57,7 @@ static enum sniff_result take_name(const char *name, size_t length, char ret_nam
 	copy[length] = '\0';
 	if (net_addr_parse(copy, &addr) == 0)
 		return SNIFF_BAD;
-	return dns_normalize(copy, ret_name) < 0 ? SNIFF_BAD : SNIFF_FOUND;
+	return net_name_normalize(copy, ret_name) < 0 ? SNIFF_BAD : SNIFF_FOUND;
 }
 
 /* ---- TLS (RFC 8446 4.1.2, RFC 6066 3) ---- */

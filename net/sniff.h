@@ -23,7 +23,7 @@ enum sniff_result {
 
 /**
  * sniff_name - find the name in the @size bytes at @data
- * @ret_name: the name in the form of struct dns_query (dns_normalize()), only with SNIFF_FOUND
+ * @ret_name: the name in the form of struct dns_query (net_name_normalize()), only with SNIFF_FOUND
  *
  * A ClientHello may be spread over several TLS records. A port behind Host is left away; userinfo
  * (user@host) makes it SNIFF_BAD. Where an absolute URI and a Host header differ: SNIFF_BAD.

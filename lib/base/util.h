@@ -17,6 +17,10 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The structure of @type whose @member @pointer points at. */
+#define container_of(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
 /* Leaves the call's status to the caller; the reason stands in a comment beside each use. */
 #define ignore(call)                                                                               \
 	do {                                                                                       \

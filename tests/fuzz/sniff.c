@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data, size);
 	result = sniff_name(copy, size, name);
 	if (result == SNIFF_FOUND) {
-		require(dns_normalize(name, normal) == 0 && strcmp(normal, name) == 0);
+		require(net_name_normalize(name, normal) == 0 && strcmp(normal, name) == 0);
 		for (size_t part = 0; part < size; part += 1 + size / 64) {
 			shorter = sniff_name(copy, part, again);
 			require(shorter == SNIFF_MORE ||
