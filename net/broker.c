@@ -12,6 +12,7 @@
 #include "net/netlink.h"
 
 #define ATTEMPTS_MAX 4096
+#define TICK_MS 1000
 
 /* A connection that is being made. */
 struct attempt {
@@ -416,6 +417,7 @@ int broker_run(const struct broker_start *start)
 	broker.last_id = UINT32_MAX;
 	broker.loop.tick = tick;
 	broker.loop.needs_tick = needs_tick;
+	broker.loop.tick_ms = TICK_MS;
 	broker.loop.context = &broker;
 	broker.main.receive = take_main;
 	broker.engine.receive = take_engine;

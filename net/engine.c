@@ -21,6 +21,7 @@
 #define FLOWS_MAX 4096	/* that wait for the broker, or for their connection */
 #define ACCEPT_MS 30000 /* until the connection of a SYN that went on must be there */
 #define ACCEPT_BURST 64
+#define TICK_MS 1000
 
 struct flow {
 	struct flow *next;
@@ -407,6 +408,7 @@ int engine_run(const struct setup *setup, int broker_fd, int capture_fd, int cap
 
 	engine.loop.tick = tick;
 	engine.loop.needs_tick = needs_tick;
+	engine.loop.tick_ms = TICK_MS;
 	engine.loop.context = &engine;
 	engine.relay = (struct relay){ .loop = &engine.loop,
 				       .totals = totals,

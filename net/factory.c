@@ -25,6 +25,8 @@ struct factory {
 	int diag_fd; /* -1 without --publish-auto */
 	uint16_t ports[PORTS_MAX];
 	size_t port_count;
+	uint16_t ours[PORTS_MAX]; /* the nameserver and the redirection */
+	size_t our_count;
 };
 
 /* ---- sockets ---- */
@@ -139,8 +141,10 @@ static void tell(struct factory *factory, uint16_t port, bool ended)
 	link_send(&factory->broker, &msg, NULL);
 }
 
-static void look(struct factory *factory, const uint16_t *ours, size_t our_count)
+/* There is no event for listen(2). */
+static void look(void *context)
 {
+	struct factory *factory = context;
 	uint16_t ports[PORTS_MAX];
 	size_t count = 0;
 
@@ -149,7 +153,7 @@ static void look(struct factory *factory, const uint16_t *ours, size_t our_count
 		return;
 	/* Each time: a port that was taken on the host may be free by now. */
 	for (size_t i = 0; i < count; i++)
-		if (!holds(ours, our_count, ports[i]))
+		if (!holds(factory->ours, factory->our_count, ports[i]))
 			tell(factory, ports[i], false);
 	for (size_t i = 0; i < factory->port_count; i++)
 		if (!holds(ports, count, factory->ports[i]))
@@ -158,43 +162,25 @@ static void look(struct factory *factory, const uint16_t *ours, size_t our_count
 	factory->port_count = count;
 }
 
-/* There is no event for listen(2). */
-static int watch(struct factory *factory, const uint16_t *ours, size_t count)
-{
-	while (!factory->loop.is_over) {
-		int ready = epoll_wait(factory->loop.epoll_fd, factory->loop.events, 1, WATCH_MS);
-
-		if (ready > 0) {
-			struct loop_item *item = factory->loop.events[0].data.ptr;
-
-			item->act(item, factory->loop.events[0].events);
-		} else {
-			look(factory, ours, count);
-		}
-	}
-	return 0;
-}
-
 int factory_run(int broker_fd, int diag_fd)
 {
 	static struct factory factory; /* the process's only one */
 	struct net_msg ready = { .type = MSG_READY };
-	uint16_t ours[PORTS_MAX];
-	size_t count = 0;
 	int r = loop_open(&factory.loop);
 
 	factory.broker.receive = take_message;
+	factory.loop.tick = diag_fd < 0 ? NULL : look;
+	factory.loop.tick_ms = WATCH_MS;
+	factory.loop.context = &factory;
 	factory.diag_fd = diag_fd;
 	if (r == 0)
 		r = link_open(&factory.broker, &factory.loop, broker_fd);
-	/* What listens before COMMAND runs is ours: the nameserver and the redirection. */
+	/* What listens before COMMAND runs is ours. */
 	if (r == 0 && diag_fd >= 0)
-		r = list_ports(diag_fd, AF_INET, ours, &count);
+		r = list_ports(diag_fd, AF_INET, factory.ours, &factory.our_count);
 	if (r == 0 && diag_fd >= 0)
-		r = list_ports(diag_fd, AF_INET6, ours, &count);
+		r = list_ports(diag_fd, AF_INET6, factory.ours, &factory.our_count);
 	if (r == 0)
 		link_send(&factory.broker, &ready, NULL);
-	if (r < 0 || diag_fd < 0)
-		return r < 0 ? r : loop_run(&factory.loop);
-	return watch(&factory, ours, count);
+	return r < 0 ? r : loop_run(&factory.loop);
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#define TICK_MS 1000
 
 int64_t loop_now(void)
 {
@@ -52,10 +51,10 @@ static int patience(const struct loop *loop)
 {
 	int64_t left;
 
-	if (!loop->tick || !loop->needs_tick(loop->context))
+	if (!loop->tick || (loop->needs_tick && !loop->needs_tick(loop->context)))
 		return -1;
 	left = loop->next_tick - loop_now();
-	return left < 0 ? 0 : left > TICK_MS ? TICK_MS : (int)left;
+	return left < 0 ? 0 : left > loop->tick_ms ? loop->tick_ms : (int)left;
 }
 
 int loop_run(struct loop *loop)
@@ -74,7 +73,7 @@ int loop_run(struct loop *loop)
 		}
 		loop->count = 0;
 		if (loop->tick && loop_now() >= loop->next_tick) {
-			loop->next_tick = loop_now() + TICK_MS;
+			loop->next_tick = loop_now() + loop->tick_ms;
 			loop->tick(loop->context);
 		}
 	}

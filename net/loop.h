@@ -23,8 +23,9 @@ struct loop {
 	struct epoll_event events[LOOP_BATCH];
 	int count; /* of events that are being worked off */
 	bool is_over;
-	void (*tick)(void *context); /* called each second while needs_tick(), or NULL */
-	bool (*needs_tick)(void *context);
+	void (*tick)(void *context);	   /* called each tick_ms while needs_tick(), or NULL */
+	bool (*needs_tick)(void *context); /* NULL: always */
+	int tick_ms;
 	void *context;
 	int64_t next_tick;
 };

@@ -128,21 +128,12 @@ static int open_file(const char *path)
 
 static void open_log(struct net *net)
 {
-	const char *log = net->config.log;
-	uint64_t number;
-	int r;
+	const struct net_config *config = &net->config;
 
-	if (!log)
-		return;
 	tzset(); /* gmtime_r(3) would look for it in the jail */
-	if (num_parse(log, INT32_MAX, &number) == 0) {
-		net->log_fd = (int)number;
-		return;
-	}
-	r = open_file(log);
-	if (r < 0)
-		fail(-r, log, net->config.log_use);
-	net->log_fd = r;
+	net->log_fd = config->log ? open_file(config->log) : config->log_fd;
+	if (config->log && net->log_fd < 0)
+		fail(-net->log_fd, config->log, config->log_use);
 }
 
 static void open_host(struct net *net)

@@ -63,7 +63,8 @@ BUILD = pathlib.Path(os.environ.get("CLOCHE_BUILD") or REPOSITORY / "build").res
 KERNEL = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", platform.release()).groups())
 PER_USER = ("e2e", "attack", "compat", "vm")  # directories whose tests run once per user
 IS_ROOT = os.geteuid() == 0
-GRACE = float(os.environ.get("CLOCHE_GRACE", 10))  # seconds for what is dying anyway at the end of a test
+# Seconds for what is dying anyway at the end of a test: kernels need many for network namespaces while others come and go.
+GRACE = float(os.environ.get("CLOCHE_GRACE", 30))
 ALONE = bool(os.environ.get("CLOCHE_CHECK"))  # set by ./check, whose mount namespace is its own
 SANITIZER_REPORT = re.compile(
     r"ERROR: (Address|Leak|UndefinedBehavior)Sanitizer|AddressSanitizer:DEADLYSIGNAL|: runtime error: ")

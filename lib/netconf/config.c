@@ -16,7 +16,9 @@
 
 void net_config_init(struct net_config *config)
 {
-	*config = (struct net_config){ .mtu = MTU_DEFAULT, .ifname = "eth0" };
+	*config = (struct net_config){ .mtu = MTU_DEFAULT,
+					.ifname = "eth0",
+					.log_fd = -1 };
 	ignore(net_prefix_parse("10.0.2.0/24", &config->cidr)); /* a constant that is right */
 }
 
@@ -200,9 +202,15 @@ static int add_publish(struct net_config *config, const char *value, int use)
 
 static int set_log(struct net_config *config, const char *value, int use)
 {
+	bool is_fd = value[strspn(value, "0123456789")] == '\0';
+	uint64_t fd;
+
+	if (!value[0] || (is_fd && num_parse(value, INT32_MAX, &fd) < 0))
+		return -EINVAL;
 	config->log_use = use;
-	config->log = value;
-	return value[0] ? 0 : -EINVAL;
+	config->log_fd = is_fd ? (int)fd : -1;
+	config->log = is_fd ? NULL : value;
+	return 0;
 }
 
 static int set_pcap(struct net_config *config, const char *value, int use)

@@ -57,7 +57,8 @@ struct net_config {
 	size_t dns_count;
 	bool lan, publish_auto;
 	int log_use, pcap_use;
-	const char *log;  /* decimal: a descriptor, else a path; borrowed; or NULL */
+	int log_fd;	  /* where --net-log names a descriptor, else -1 */
+	const char *log;  /* path; borrowed; or NULL */
 	const char *pcap; /* path; borrowed; or NULL */
 	enum net_path path;
 	enum net_carrier carrier;

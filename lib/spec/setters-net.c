@@ -39,11 +39,7 @@ int set_net_option(struct parser *parser, int use, long param, struct cloche_err
 
 int set_net_log(struct parser *parser, int use, long param, struct cloche_error *err)
 {
-	uint64_t fd;
-	int r = set_net_option(parser, use, param, err);
+	int r = set_net_option(parser, use, param, err), fd = parser->spec->net.config.log_fd;
 
-	if (r < 0 || num_parse(parser_arg(parser, use, 0), INT32_MAX, &fd) < 0)
-		return r;
-	parser->spec->net.log_fd = (int)fd;
-	return parser_consume_fd(parser, (int)fd, err);
+	return r < 0 || fd < 0 ? r : parser_consume_fd(parser, fd, err);
 }

@@ -311,7 +311,6 @@ struct spec_net {
 	struct spec_switch on;
 	struct spec_switch option; /* the last option that needs --net */
 	struct net_config config;  /* valid where option is set */
-	int log_fd;		   /* of --net-log, valid where config.log is a number */
 };
 
 /* What COMMAND reads and writes. */

@@ -82,6 +82,7 @@ static void free_words(struct words *words)
 /* The options, in order; the descriptor of --net-log has another number there. */
 static void add_options(struct words *words, const struct plan *plan)
 {
+	const struct net_config *config = &plan->net.config;
 	const struct spec *spec = plan->spec;
 	char text[NET_ADDR_TEXT];
 
@@ -93,9 +94,8 @@ static void add_options(struct words *words, const struct plan *plan)
 		if (use->row->group != GROUP_NETWORK || strcmp(use->row->name, "net") == 0)
 			continue;
 		add_word(words, str_format("use=%zu", i));
-		if (strcmp(use->row->name, "net-log") == 0 && value[0] >= '0' && value[0] <= '9' &&
-		    value[strspn(value, "0123456789")] == '\0')
-			add_word(words, str_format("net-log=%d", LOG_FD));
+		if ((int)i == config->log_use && config->log_fd >= 0)
+			add_word(words, str_format("%s=%d", use->row->name, LOG_FD));
 		else
 			add_word(words, str_format("%s=%s", use->row->name, value));
 	}
@@ -126,12 +126,12 @@ static int open_namespace(pid_t pid, const char *name)
 int net_start(struct net_run *net, const struct plan *plan, pid_t pid, struct cloche_error *err)
 {
 	_close_ int user_fd = open_namespace(pid, "user"), net_fd = open_namespace(pid, "net");
-	const bool logs_to_fd = plan->spec->net.log_fd > 0;
-	const int more[] = { user_fd, net_fd, net->mapped_fd, plan->spec->net.log_fd };
+	const int log_fd = plan->net.config.log_fd;
+	const int more[] = { user_fd, net_fd, net->mapped_fd, log_fd };
 	struct words words = new_words(plan);
 	struct helper helper = { .fds = { -1, -1, STDERR_FILENO },
 				 .more_fds = more,
-				 .more_count = logs_to_fd ? 4 : 3 };
+				 .more_count = log_fd < 0 ? 3 : 4 };
 	char path[PATH_MAX], *none[] = { NULL };
 	int pair[2], r = find_helper(plan, path, err);
 

@@ -215,6 +215,30 @@ def test_log_descriptor(net, tmp_path):
     assert [line["event"] for line in lines(tmp_path / "log")] == ["denied"]
 
 
+def test_log_stdin(net, tmp_path):
+    """Descriptor 0 is one as any other."""
+    with open(tmp_path / "log", "w") as file:
+        net("--net-log", 0, argv=net.python("attempt('10.9.9.9', 80)"), stdin=file)
+    assert [line["event"] for line in lines(tmp_path / "log")] == ["denied"]
+
+
+@pytest.mark.parametrize("file_is_last", [True, False])
+def test_log_given_twice(net, tmp_path, file_is_last):
+    """The last counts, whatever the others named."""
+    first, last = tmp_path / "first", tmp_path / "last"
+    with open(last if not file_is_last else first, "w") as file:
+        values = [file.fileno(), last] if file_is_last else [first, file.fileno()]
+        net("--net-log", values[0], "--net-log", values[1], argv=net.python("attempt('10.9.9.9', 80)"), pass_fds=[file.fileno()])
+    assert [line["event"] for line in lines(last)] == ["denied"]
+    assert not first.exists() or not first.read_text()
+
+
+@pytest.mark.parametrize("value", ["", "2147483648", "99999999999999999999"])
+def test_log_bad_value(run, cloche, value):
+    result = run([cloche, "--net", "--net-log", value, "--", "true"])
+    assert result.returncode == 125 and "not a descriptor or a file" in result.stderr, result
+
+
 def test_log_query(net, tmp_path):
     log = tmp_path / "log"
     net("--net-log", log, "--net-allow", "site.test", argv=net.python("resolve('other.test')"))

@@ -175,12 +175,10 @@ def test_publish_auto(net):
 
 def test_publish_auto_ends(net):
     code = """
-l = socket.create_server(("127.0.0.1", 8124)); tell(1); input(); l.close(); tell(2); input()"""
+l = socket.create_server(("127.0.0.1", 8124)); tell(1); l.accept()[0].sendall(b"[]"); l.close(); tell(2); input()"""
     process = net.client_process("--publish-auto", code=code)
     process.stdout.readline()
-    wait_until(lambda: ask(net, "127.0.0.1", 8124) != "ECONNREFUSED")
-    process.stdin.write("\n")
-    process.stdin.flush()
+    wait_until(lambda: ask(net, "127.0.0.1", 8124) == [])
     process.stdout.readline()
     wait_until(lambda: ask(net, "127.0.0.1", 8124) == "ECONNREFUSED")
 
