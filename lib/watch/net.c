@@ -126,9 +126,10 @@ static int open_namespace(pid_t pid, const char *name)
 int net_start(struct net_run *net, const struct plan *plan, pid_t pid, struct cloche_error *err)
 {
 	_close_ int user_fd = open_namespace(pid, "user"), net_fd = open_namespace(pid, "net");
+	const int open_errnum = user_fd < 0 || net_fd < 0 ? errno : 0;
 	const int log_fd = plan->net.config.log_fd;
 	const int more[] = { user_fd, net_fd, net->mapped_fd, log_fd };
-	struct words words = new_words(plan);
+	struct words words;
 	struct helper helper = { .fds = { -1, -1, STDERR_FILENO },
 				 .more_fds = more,
 				 .more_count = log_fd < 0 ? 3 : 4 };
@@ -137,12 +138,15 @@ int net_start(struct net_run *net, const struct plan *plan, pid_t pid, struct cl
 
 	if (r < 0)
 		return r;
-	if (user_fd < 0 || net_fd < 0)
-		return error_set(err, ERROR_NET_SETUP, errno, "the sandbox's namespaces");
+	if (open_errnum == ENOENT || open_errnum == ESRCH)
+		return 0; /* the child has ended, and has told why */
+	if (open_errnum)
+		return error_set(err, ERROR_NET_SETUP, open_errnum, "the sandbox's namespaces");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return failed(errno, err);
 	net->control_fd = pair[0];
 	helper.fds[0] = pair[1];
+	words = new_words(plan);
 	add_word(&words, strdup(HELPER));
 	add_word(&words, strdup("run"));
 	add_word(&words, strdup("user-ns=3"));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """--net: the interface, TCP by both paths, UDP, ICMP and the nameserver, in the fake Internet of world.py."""
+import errno
 import hashlib
 import json
 import os
@@ -8,8 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import KERNEL, acting_as_root, wait_until
-from netlib import MODES
+from conftest import BUILD, KERNEL, acting_as_root, wait_until
+from netlib import CLIENT, MODES
 from world import BLACKHOLE, DNS, FAKES4, GATEWAY4, HOST4, HOST6, OTHER4, SITE4, SITE6, UNREACHABLE, blob
 
 
@@ -42,6 +43,7 @@ def test_interface_routes(net):
 def test_interface_options(net):
     result = net("--net-cidr", "172.30.0.0/16", "--net-mtu", "1500", "--net-ifname", "wan", "--net-mac", "02:00:00:00:00:07",
                  argv=["ip", "-j", "addr", "show", "wan"])
+    assert result.returncode == 0, result
     link = json.loads(result.stdout)[0]
     assert link["mtu"] == 1500 and link["address"] == "02:00:00:00:00:07"
     assert "172.30.0.100/16" in addresses(result.stdout)
@@ -141,10 +143,8 @@ def test_carrier(net, carrier, mode):
                       ) == ["hello", "ping", "hello", "ping"]
 
 
+@pytest.mark.only_user  # the node of this machine is root's
 def test_carrier_tap_missing(net):
-    """The node of this machine is root's; root's own user namespace has no right on it either way."""
-    if net.user.is_root:
-        return
     refused = net("--net-carrier", "tap", argv=["true"])
     assert refused.returncode == 125 and "cannot make the network: the TAP interface: Permission denied" in refused.stderr
 
@@ -474,6 +474,117 @@ def test_with_uid_map(net):
     if not net.user.is_root and subprocess.run(["grep", "-q", "^cloche-test:100000:", "/etc/subuid"]).returncode:
         options = ["--map-auto"]
     assert net.client(*options, code=f"tell([echo('{SITE4}'), datagram('{SITE4}', 7)])") == ["hello", "ping"]
+
+
+OUTER = ["--allow-userns", "--seccomp-policy", "none", "--ro-bind", BUILD, BUILD]
+
+
+@pytest.mark.only_user  # the kernel allows no new procfs below root's, parts of which are masked
+def test_nested(net, bwrap):
+    """A sandbox with a network of its own, in one; and one of bubblewrap that shares the outer one's."""
+    code = f"tell([echo('{SITE4}'), echo('{SITE6}'), resolve('site.test'), datagram('{SITE4}', 7)])"
+    worked = ["hello", "hello", SITE, "ping"]
+    inner = [net.cloche, "--net", "--", *net.python(code)]
+    assert net.told(net(*OUTER, argv=inner)) == worked
+    shares = [bwrap, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", *net.python(code)]
+    assert net.told(net(*OUTER, argv=shares)) == worked
+
+
+@pytest.mark.only_user
+def test_nested_cannot_lift(net):
+    """What the outer sandbox refuses, one inside cannot allow."""
+    inner = [net.cloche, "--net", "--net-allow", OTHER4, "--", *net.python(f"tell(attempt('{OTHER4}', 7))")]
+    assert net.told(net(*OUTER, "--net-deny", OTHER4, argv=inner)) == "ECONNREFUSED"
+    assert net.told(net(*OUTER, argv=[*inner[:-1], CLIENT + f"tell(echo('{OTHER4}'))"])) == "hello"
+
+
+def test_with_userns(net):
+    """In a user namespace that another process made."""
+    code = f"tell([echo('{SITE4}'), resolve('site.test'), datagram('{SITE6}', 7)])"
+    script = """unshare --user --map-root-user sleep 1000 & until [ "$(readlink /proc/$!/ns/user)" != "$(readlink /proc/self/ns/user)" ]
+        do sleep 0.02; done; pid=$!; "$@" 7</proc/$pid/ns/user; status=$?; kill $pid; exit $status"""
+    argv = net.argv(["--allow-userns", "--userns", "7"], net.python(code))
+    assert net.told(net.host(["sh", "-c", script, "sh", *argv])) == ["hello", SITE, "ping"]
+
+
+@pytest.mark.slow
+def test_tcp_slow_long_idle(net):
+    """A connection on which nothing happens for a minute, while others come and go."""
+    code = f"""
+s = connected('{SITE4}', 7); s.sendall(b'a'); first = s.recv(1)
+for n in range(60): time.sleep(1); echo('{SITE4}')
+s.sendall(b'b'); tell([first.decode(), s.recv(1).decode()])"""
+    assert net.client(code=code, timeout=120) == ["a", "b"]
+
+
+URING = r"""
+#include <arpa/inet.h>
+#include <linux/io_uring.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct io_uring_params params = { 0 };
+static char *ring; /* submissions and completions, IORING_FEAT_SINGLE_MMAP */
+static struct io_uring_sqe *entries;
+static int ring_fd;
+
+static int run(int opcode, int fd, const void *address, unsigned length, uint64_t offset)
+{
+	unsigned *tail = (void *)(ring + params.sq_off.tail), *head = (void *)(ring + params.cq_off.head);
+	unsigned slot = *tail & *(unsigned *)(ring + params.sq_off.ring_mask);
+	struct io_uring_cqe *done = (void *)(ring + params.cq_off.cqes);
+
+	entries[slot] = (struct io_uring_sqe){ .opcode = opcode, .fd = fd, .addr = (uintptr_t)address, .len = length, .off = offset };
+	((unsigned *)(ring + params.sq_off.array))[slot] = slot;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, ring_fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		exit(78);
+	slot = *head & *(unsigned *)(ring + params.cq_off.ring_mask);
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	return done[slot].res;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in a = { AF_INET, htons(atoi(argv[2])), { inet_addr(argv[1]) } };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), connected, sent, received;
+	char text[6] = "";
+
+	ring_fd = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring_fd < 0)
+		return 77;
+	ring = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring_fd, IORING_OFF_SQ_RING);
+	entries = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring_fd, IORING_OFF_SQES);
+	if (ring == MAP_FAILED || entries == MAP_FAILED || !(params.features & IORING_FEAT_SINGLE_MMAP))
+		return 79;
+	connected = run(IORING_OP_CONNECT, fd, &a, 0, sizeof(a));
+	if (connected < 0)
+		return printf("%d\n", connected) < 0;
+	sent = run(IORING_OP_SEND, fd, "hello", 5, 0);
+	received = run(IORING_OP_RECV, fd, text, 5, 0);
+	return printf("%d %d %d %s\n", connected, sent, received, text) < 0;
+}
+"""
+
+
+def test_tcp_io_uring(net, compile_c):
+    """IORING_OP_CONNECT, SEND and RECV: their errnos and data are those of a native socket. Our policy allows no io_uring."""
+    program = compile_c(URING)
+    options = ["--seccomp-policy", "none", "--ro-bind", program, program]
+    assert net(*options, argv=[program, SITE4, "7"]).stdout == "0 5 5 hello\n"
+    assert net(*options, argv=[program, SITE4, "9999"]).stdout == f"-{errno.ECONNREFUSED}\n"
+    assert net("--ro-bind", program, program, argv=[program, SITE4, "7"]).returncode == 77
+
+
+@pytest.mark.only_root
+def test_error_of_the_child_is_told(net):  # uid 0 without the capability SETFCAP can map no uid 0
+    """The sandbox's own error, and not that its network finds nobody there."""
+    result = net(*OUTER, argv=[net.cloche, "--net", "--", "true"])
+    assert result.returncode == 125 and "uid_map" in result.stderr and "network" not in result.stderr, result
 
 
 def test_share_net_conflicts(net):

@@ -254,6 +254,7 @@ def test_log_cannot_open(net, tmp_path):
 def test_pcap(net, run, tmp_path):
     file = tmp_path / "capture"
     net("--net-pcap", file, argv=net.python(f"echo('{SITE4}', data=b'secret words'); datagram('{SITE6}', 7); resolve('site.test')"))
+    assert file.exists()
     shown = run(["tshark", "-r", file, "-T", "fields", "-e", "ip.dst", "-e", "ipv6.dst", "-e", "tcp.dstport", "-e", "udp.dstport"],
                 check=True).stdout.split("\n")
     assert any(line.split("\t")[:3] == [SITE4, "", "7"] for line in shown), shown
