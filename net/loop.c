@@ -9,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-
 int64_t loop_now(void)
 {
 	struct timespec now;

@@ -27,6 +27,7 @@
 
 #include "base/fd.h"
 #include "base/num.h"
+#include "base/process.h"
 #include "net/capture.h"
 #include "net/jail.h"
 #include "net/main.h"
@@ -504,6 +505,7 @@ static _Noreturn void watch(const struct net *net, int signal_fd)
 	};
 	char events[4096];
 
+	process_trim_memory(); /* mostly there is nothing to do to the end */
 	for (;;) {
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 			continue;

@@ -16,9 +16,7 @@
 
 void net_config_init(struct net_config *config)
 {
-	*config = (struct net_config){ .mtu = MTU_DEFAULT,
-					.ifname = "eth0",
-					.log_fd = -1 };
+	*config = (struct net_config){ .mtu = MTU_DEFAULT, .ifname = "eth0", .log_fd = -1 };
 	ignore(net_prefix_parse("10.0.2.0/24", &config->cidr)); /* a constant that is right */
 }
 
