@@ -34,6 +34,7 @@ int set_net_option(struct parser *parser, int use, long param, struct cloche_err
 		return error_no_memory(err);
 	if (r < 0)
 		return error_set_detail(err, ERROR_INVALID_LIMIT, 0, value, what);
+	parser_use(parser, use)->is_for_net = true;
 	return parser_note_repeat(parser, use, is_repeated, err);
 }
 

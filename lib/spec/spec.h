@@ -24,6 +24,7 @@ struct option_use {
 	const char *arg[OPTION_MAX_ARGS]; /* as typed; NULL where there is none */
 	uint64_t number[OPTION_MAX_ARGS]; /* value of the numeric kinds */
 	const char *file; /* NULL, or the --args descriptor it was read from, as "fd N" */
+	bool is_for_net;  /* cloche-net gets it as typed */
 };
 
 enum fs_op_type {

@@ -91,7 +91,7 @@ static void add_options(struct words *words, const struct plan *plan)
 		const struct option_use *use = &spec->uses[i];
 		const char *value = use->row->arg_count ? use->arg[0] : "";
 
-		if (use->row->group != GROUP_NETWORK || strcmp(use->row->name, "net") == 0)
+		if (!use->is_for_net)
 			continue;
 		add_word(words, str_format("use=%zu", i));
 		if ((int)i == config->log_use && config->log_fd >= 0)
