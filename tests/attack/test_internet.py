@@ -99,7 +99,31 @@ def test_N3_private_with_lan(net):
     assert_refused(told)
 
 
-# ---- N5, N6: other ways ------------------------------------------------------------------------------------------
+# ---- N4, N5, N6, N11: other ways ---------------------------------------------------------------------------------
+def test_N4_abstract_sockets_of_the_host(net):
+    """Those of the network that the processes of --net stand in; the control reaches it from there."""
+    name = f"cloche-N4-{os.getpid()}"
+    process = net.popen(net.python(f"""
+l = socket.socket(socket.AF_UNIX); l.bind('\\0{name}'); l.listen(); tell(1)
+while True: l.accept()[0].sendall(b'reached')"""), stdout=subprocess.PIPE)
+    process.stdout.readline()
+    code = f"""
+s = socket.socket(socket.AF_UNIX)
+try: s.connect('\\0{name}'); tell(s.recv(7).decode())
+except OSError as error: tell(error_name(error.errno))"""
+    assert net.host_client(code) == "reached"
+    assert net.client(code=code) in ("ECONNREFUSED", "EPERM")
+
+
+def test_N11_rules_of_one_family_open_no_other(net, mode):
+    """Who allows one IPv4 address has allowed no IPv6 one; the control allows both."""
+    code = f"tell([attempt('{SITE4}', 5004), attempt('{SITE6}', 5004, timeout=3), datagram('{SITE6}', 7, timeout=1), resolve('site.test')])"
+    late, refused, datagrams, _ = net.client(*mode, "--net-allow", SITE4, code=code)
+    assert late == "late" and {refused, datagrams} <= REFUSED, (late, refused, datagrams)
+    both = net.client(*mode, "--net-allow", SITE4, "--net-allow", SITE6, code=code)
+    assert both[:3] == ["late", "late", "ping"], both
+
+
 def test_N5_sockets_of_the_session_are_absent(net):
     """Nothing of --net binds a directory: path sockets are there where they are bound, as ever. The control is the
     one below, which listens where it is bound."""
