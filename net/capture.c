@@ -138,7 +138,7 @@ static void write_packet(struct capture *capture, uint8_t *frame, size_t size, s
 static void act(struct loop_item *item, uint32_t events)
 {
 	static uint8_t frame[SNAP_BYTES]; /* one process, one thread */
-	struct capture *capture = (struct capture *)item;
+	struct capture *capture = container_of(item, struct capture, item);
 
 	(void)events;
 	for (int i = 0; i < BURST; i++) {

@@ -214,7 +214,7 @@ static void flush(struct link *link)
 
 static void act(struct loop_item *item, uint32_t events)
 {
-	struct link *link = (struct link *)item;
+	struct link *link = container_of(item, struct link, item);
 	char data[LINK_DATA_MAX];
 
 	if (events & EPOLLOUT)
