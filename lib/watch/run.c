@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The supervisor. One clone3(2) makes the child with all its namespaces; from then on the child
- * works alone and the supervisor polls: the child's pidfd, the error pipe (a record: it failed; end
- * of file: COMMAND was executed), the status pipe, signals, the parent. It trusts nothing that
- * comes from inside after COMMAND runs but the exit status that the kernel reports.
+ * A start, up to clone: one clone3(2) makes the child with all its namespaces; from then on the
+ * child works alone, and the supervisor follows it (supervise.c).
  */
 #include "watch/run.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -25,43 +21,13 @@
 #include "base/sys.h"
 #include "enter/enter.h"
 #include "spec/report.h"
-#include "watch/cgroup.h"
 #include "watch/diagnose.h"
 #include "watch/idmap.h"
 #include "watch/ids.h"
 #include "watch/init.h"
-#include "watch/join.h"
-#include "watch/net.h"
-#include "watch/pin.h"
 #include "watch/prepare.h"
 #include "watch/status.h"
-#include "watch/usage.h"
-
-#ifndef P_PIDFD
-#define P_PIDFD 3 /* waitid(2), since Linux 5.4 */
-#endif
-
-struct run {
-	const struct plan *plan;
-	int pidfd;	  /* of the child */
-	int error_fd;	  /* read ends */
-	int status_fd;	  /* -1 where the child's own exit status tells */
-	int go_fd;	  /* write end, -1: nobody waits */
-	int ready_fd;	  /* read end: at its end the child has all its namespaces, -1 */
-	int signal_fd;	  /* -1 where signals act on the supervisor itself */
-	int parent_pidfd; /* -1 without --die-with-parent */
-	struct joins joins;
-	struct pin pin;
-	bool executed; /* COMMAND runs */
-	bool trimmed;  /* our memory is given back */
-	bool ended;
-	int status;
-	int pending;	 /* signal that came before COMMAND ran, 0 */
-	int interrupted; /* signal that ended the start, 0 */
-	struct cgroup cgroup;
-	struct net_run net;
-	struct usage usage;
-};
+#include "watch/supervise.h"
 
 static int pipe_error(int errnum, const char *what, struct cloche_error *err)
 {
@@ -267,225 +233,6 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 	return r;
 }
 
-/* ---- after clone ---- */
-
-static void kill_child(const struct run *run)
-{
-	(void)pidfd_send_signal(run->pidfd, SIGKILL, NULL, 0);
-}
-
-/* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
-static int close_others(const struct run *run, struct cloche_error *err)
-{
-	int keep[12 + PIN_FD_COUNT] = { run->pidfd,
-					run->error_fd,
-					run->status_fd,
-					run->signal_fd,
-					run->parent_pidfd,
-					run->plan->spec->json_status_fd.fd,
-					run->plan->spec->usage_fd.fd,
-					run->cgroup.parent_fd,
-					run->cgroup.group_fd,
-					run->cgroup.outside_fd,
-					run->net.control_fd,
-					run->net.go_fd };
-	int r;
-
-	memcpy(keep + 12, run->pin.fds, sizeof(run->pin.fds));
-	r = fd_close_except(keep, ARRAY_SIZE(keep));
-	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
-}
-
-/* A whole record, or the end of file that says COMMAND was executed. */
-static int read_error(struct run *run, struct cloche_error *err)
-{
-	struct cloche_error record;
-	ssize_t got;
-
-	do
-		got = read(run->error_fd, &record, sizeof(record));
-	while (got < 0 && errno == EINTR);
-	close_pointer(&run->error_fd);
-	run->error_fd = -EBADF;
-	if (got == (ssize_t)sizeof(record)) {
-		*err = record;
-		return record.errnum > 0 ? -record.errnum : -EINVAL;
-	}
-	run->executed = !run->interrupted; /* our own kill ends the pipe as well */
-	return run->executed ? pin_make(run->plan, &run->pin, err) : 0;
-}
-
-static void read_status(struct run *run)
-{
-	int status;
-
-	if (read(run->status_fd, &status, sizeof(status)) == (ssize_t)sizeof(status)) {
-		run->status = status;
-		run->ended = true;
-	}
-	/* Otherwise the init process died without a word: its own status tells. */
-	close_pointer(&run->status_fd);
-	run->status_fd = -EBADF;
-}
-
-/* waitid(2) with what the C library's lacks: the child's and its children's use of resources. */
-static int wait_for_child(struct run *run, siginfo_t *ret_info, int flags)
-{
-	struct rusage rusage = { 0 };
-	long r;
-
-	do
-		r = syscall(SYS_waitid, P_PIDFD, run->pidfd, ret_info, WEXITED | flags, &rusage);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return -errno;
-	if (ret_info->si_pid)
-		usage_add_rusage(&run->usage, &rusage);
-	return 0;
-}
-
-static int read_end(struct run *run, struct cloche_error *err)
-{
-	siginfo_t info = { 0 };
-	int r = wait_for_child(run, &info, 0);
-
-	if (r < 0)
-		return error_set(err, ERROR_WAIT, -r, NULL);
-	run->ended = true;
-	run->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-	if (info.si_code != CLD_EXITED && run->plan->has_init && !run->interrupted) {
-		struct cloche_error killed = ERROR_INIT;
-		char number[STR_NUMBER_SIZE];
-
-		(void)error_set(&killed, ERROR_INIT_KILLED, 0,
-				str_number(number, (uint64_t)info.si_status));
-		report_message(run->plan->spec, &killed, REPORT_WARNING);
-	}
-	return 0;
-}
-
-/* Would this signal end us, if we did not hold it? Not so under nohup(1). */
-static bool ends_start(int number)
-{
-	struct sigaction action;
-
-	return (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) &&
-	       sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
-}
-
-/*
- * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group,
- * COMMAND included, unless that is in a session of its own. While the start goes on, the init
- * process keeps it for COMMAND; where nobody takes it for long, somebody blocks the start, and the
- * start ends.
- */
-static void pass_signal(struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return;
-	if (!run->executed && ends_start((int)info.ssi_signo))
-		run->pending = (int)info.ssi_signo;
-	if (!run->executed || info.ssi_code != SI_KERNEL || run->plan->new_session)
-		(void)pidfd_send_signal(run->pidfd, (int)info.ssi_signo, NULL, 0);
-}
-
-#define PENDING_DELAY_MS 300
-
-/* How long to wait for news: for ever, unless there is something to do without any. */
-static int patience(const struct run *run)
-{
-	if (!run->executed)
-		return run->pending ? PENDING_DELAY_MS : -1;
-	return run->trimmed ? -1 : PROCESS_TRIM_DELAY_MS;
-}
-
-/* There was no news. */
-static void act_on_silence(struct run *run)
-{
-	if (run->executed) {
-		process_trim_memory();
-		run->trimmed = true;
-	} else {
-		run->interrupted = run->pending;
-		run->pending = 0;
-		kill_child(run);
-	}
-}
-
-/*
- * Our parent is dead. Without a pid namespace of its own the init process has to kill what COMMAND
- * left behind, and does so when we are dead, too.
- */
-static void follow_parent(struct run *run)
-{
-	const struct plan *plan = run->plan;
-
-	run->interrupted = SIGKILL;
-	if (run->executed && plan->has_init && plan->ends_together && !plan->init_is_pid_1) {
-		run->status = 128 + SIGKILL;
-		run->ended = true;
-	} else {
-		kill_child(run);
-	}
-	close_pointer(&run->parent_pidfd);
-	run->parent_pidfd = -EBADF;
-}
-
-/* One round of waiting. */
-static int follow(struct run *run, struct cloche_error *err)
-{
-	struct pollfd fds[] = {
-		{ .fd = run->error_fd, .events = POLLIN },
-		{ .fd = run->status_fd, .events = POLLIN },
-		{ .fd = run->pidfd, .events = POLLIN },
-		{ .fd = run->signal_fd, .events = POLLIN },
-		{ .fd = run->parent_pidfd, .events = POLLIN },
-		{ .fd = run->net.control_fd, .events = POLLIN },
-	};
-	int ready = poll(fds, ARRAY_SIZE(fds), patience(run));
-	int r = 0;
-
-	if (ready < 0)
-		return errno == EINTR ? 0 : error_set(err, ERROR_WAIT, errno, NULL);
-	if (ready == 0) {
-		act_on_silence(run);
-		return 0;
-	}
-	/* First of all whether COMMAND runs: what a signal means depends on it. */
-	if (fds[0].revents)
-		r = read_error(run, err);
-	if (fds[4].revents)
-		follow_parent(run);
-	if (r == 0 && fds[3].revents)
-		pass_signal(run);
-	if (r == 0 && fds[1].revents)
-		read_status(run);
-	if (r == 0 && !run->ended && fds[2].revents)
-		r = read_end(run, err);
-	if (r == 0 && !run->ended && fds[5].revents)
-		r = net_follow(&run->net, run->plan, err);
-	return r;
-}
-
-static int follow_to_end(struct run *run, struct cloche_error *err)
-{
-	int r = close_others(run, err);
-
-	while (r == 0 && !run->ended)
-		r = follow(run, err);
-	if (r < 0) {
-		struct cloche_error ignored = ERROR_INIT;
-
-		/* Nothing of a failed start may survive. */
-		run->interrupted = SIGKILL;
-		kill_child(run);
-		(void)read_end(run, &ignored);
-	}
-	return r;
-}
-
 static int run_child(struct run *run, struct enter *enter, struct cloche_error *err)
 {
 	const struct spec *spec = run->plan->spec;
@@ -521,27 +268,11 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 	if (run->pidfd < 0)
 		return r;
 	if (r < 0) {
-		kill_child(run);
-		(void)follow_to_end(run, &(struct cloche_error){ .use = -1 });
+		supervise_kill(run);
+		ignore(supervise(run, &(struct cloche_error){ .use = -1 }));
 		return r;
 	}
-	return follow_to_end(run, err);
-}
-
-/* ---- at the end ---- */
-
-#define LEFTOVERS_PATIENCE_MS 200
-
-/* Where COMMAND's status came before the init process ended, it mostly ends right after. */
-static void wait_for_usage(struct run *run)
-{
-	struct pollfd end = { .fd = run->pidfd, .events = POLLIN };
-	siginfo_t info = { 0 };
-
-	if (run->plan->spec->usage_fd.fd < 0 || run->usage.user.is_known || run->pidfd < 0)
-		return;
-	if (poll(&end, 1, LEFTOVERS_PATIENCE_MS) > 0)
-		(void)wait_for_child(run, &info, WNOHANG); /* else it stays unknown */
+	return supervise(run, err);
 }
 
 int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title,
@@ -577,7 +308,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	if (r == 0)
 		r = run_child(&run, &enter, err);
 	net_end(&run.net, plan, &run.usage);
-	wait_for_usage(&run);
+	supervise_wait_for_usage(&run);
 	cgroup_end(&run.cgroup, plan, &run.usage);
 	if (r < 0) {
 		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */

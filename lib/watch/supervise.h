@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * From clone to the end: the supervisor follows the child that run.c made.
+ */
+#pragma once
+
+#include "enter/enter.h"
+#include "watch/cgroup.h"
+#include "watch/join.h"
+#include "watch/net.h"
+#include "watch/pin.h"
+#include "watch/usage.h"
+
+/* One start, as the supervisor sees it. */
+struct run {
+	const struct plan *plan;
+	int pidfd;	  /* of the child */
+	int error_fd;	  /* read ends */
+	int status_fd;	  /* -1 where the child's own exit status tells */
+	int go_fd;	  /* write end, -1: nobody waits */
+	int ready_fd;	  /* read end: at its end the child has all its namespaces, -1 */
+	int signal_fd;	  /* -1 where signals act on the supervisor itself */
+	int parent_pidfd; /* -1 without --die-with-parent */
+	struct joins joins;
+	struct pin pin;
+	bool executed; /* COMMAND runs */
+	bool trimmed;  /* our memory is given back */
+	bool ended;
+	int status;
+	int pending;	 /* signal that came before COMMAND ran, 0 */
+	int interrupted; /* signal that ended the start, 0 */
+	struct cgroup cgroup;
+	struct net_run net;
+	struct usage usage;
+};
+
+/** supervise - follow the child until it has ended; nothing of a start that failed survives. 0, or
+ * -errno with @err filled */
+must_check int supervise(struct run *run, struct cloche_error *err);
+
+/** supervise_kill - kill the child, and with it all that is in its pid namespace */
+void supervise_kill(const struct run *run);
+
+/** supervise_wait_for_usage - where COMMAND's status came before the init process ended: that
+ * mostly ends right after */
+void supervise_wait_for_usage(struct run *run);
