@@ -124,6 +124,12 @@ def world(worlds):
     return one
 
 
+def only_root_can(what):
+    """Started by an ordinary user the tests have a world in a user namespace of theirs, as its uid 0."""
+    if not IS_ROOT:
+        pytest.skip(f"only root can {what}")
+
+
 class Net:
     def __init__(self, world, user, cloche):
         self.world, self.user, self.cloche = world, user, cloche

@@ -285,7 +285,8 @@ def keep(resolv):
     other.stdout.readline()
     sysctl("net.ipv6.conf.all.accept_dad", "0")
     sysctl("net.ipv6.conf.default.accept_dad", "0")
-    sysctl("net.ipv4.ping_group_range", "0 2147483647")
+    last = int(pathlib.Path("/proc/self/gid_map").read_text().split()[2]) - 1  # an ordinary user has one group mapped
+    sysctl("net.ipv4.ping_group_range", f"0 {min(last, 2**31 - 1)}")
     ip("link set lo up", f"link add eth0 type veth peer name eth0 netns {other.pid}", "link set eth0 up",
        f"addr add {HOST4}/24 dev eth0", f"addr add {HOST6}/64 dev eth0 nodad")
     other.stdin.write("\n")

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, KERNEL, acting_as_root, wait_until
-from netlib import CLIENT, MODES
+from netlib import CLIENT, MODES, only_root_can
 from world import BLACKHOLE, DNS, FAKES4, GATEWAY4, HOST4, HOST6, OTHER4, SITE4, SITE6, UNREACHABLE, blob
 
 
@@ -127,6 +127,7 @@ def test_verbose_path(net):
 def carrier(request, net, world):
     """A carrier; /dev/net/tun is a node of our own, in the world's mount namespace."""
     if request.param == "tap":
+        only_root_can("make a device node")
         with acting_as_root():
             subprocess.run([*world.enter, "sh", "-c", "mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200"],
                            check=True)
@@ -471,6 +472,7 @@ def test_with_option(net, options):
 
 
 def test_with_uid_map(net):
+    only_root_can("make a world whose users have more ids than one")
     options = ["--uid-map", "0:100000:1000", "--gid-map", "0:100000:1000"]
     if not net.user.is_root and subprocess.run(["grep", "-q", "^cloche-test:100000:", "/etc/subuid"]).returncode:
         options = ["--map-auto"]
@@ -483,6 +485,7 @@ OUTER = ["--allow-userns", "--seccomp-policy", "none", "--ro-bind", BUILD, BUILD
 @pytest.mark.only_user  # the kernel allows no new procfs below root's, parts of which are masked
 def test_nested(net, bwrap):
     """A sandbox with a network of its own, in one; and one of bubblewrap that shares the outer one's."""
+    only_root_can("make a world whose user is not uid 0")
     code = f"tell([echo('{SITE4}'), echo('{SITE6}'), resolve('site.test'), datagram('{SITE4}', 7)])"
     worked = ["hello", "hello", SITE, "ping"]
     inner = [net.cloche, "--net", "--", *net.python(code)]
@@ -494,6 +497,7 @@ def test_nested(net, bwrap):
 @pytest.mark.only_user
 def test_nested_cannot_lift(net):
     """What the outer sandbox refuses, one inside cannot allow."""
+    only_root_can("make a world whose user is not uid 0")
     inner = [net.cloche, "--net", "--net-allow", OTHER4, "--", *net.python(f"tell(attempt('{OTHER4}', 7))")]
     assert net.told(net(*OUTER, "--net-deny", OTHER4, argv=inner)) == "ECONNREFUSED"
     assert net.told(net(*OUTER, argv=[*inner[:-1], CLIENT + f"tell(echo('{OTHER4}'))"])) == "hello"

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import acting_as_root, wait_until
-from netlib import MODES
+from netlib import MODES, only_root_can
 from world import OTHER4, SITE4, SITE6, blob
 
 SERVER = """
@@ -164,6 +164,7 @@ tell(got == want == '{digest}')"""
 # ---- names -------------------------------------------------------------------------------------------------------
 def test_dig_against_dnsmasq(net, world, internet, tmp_path):
     """The nameserver outside is dnsmasq: what dig sees inside is what it sees outside."""
+    only_root_can("make a world where dnsmasq may set its groups")
     internet(["dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "--pid-file=", "-u", "root", "--bind-interfaces", "-a", OTHER4, "-p", "53",
               "--host-record=real.test,203.0.113.1,2001:db8:2::1", "--cname=alias.test,real.test",
               "--txt-record=text.test,some words", "--mx-host=mail.test,real.test,10", "--srv-host=_x._tcp.srv.test,real.test,80"])
@@ -198,6 +199,7 @@ def test_iperf3(net, mode, internet, direction):
 @pytest.mark.only_user  # root's sshd wants to become another user
 def test_ssh_through_a_published_port(net, run, tmp_path):
     """An sshd inside, as the user; a client outside. Commands, and a file byte for byte."""
+    only_root_can("make a world whose user is not uid 0")
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "host"], check=True)
     (tmp_path / "authorized").write_text((tmp_path / "key.pub").read_text())
@@ -233,6 +235,7 @@ def test_http_server_inside(net, tmp_path):
 @pytest.mark.only_user  # it does not run as root
 def test_chromium_by_name(net, site):
     """A page by its name, with a script and an image from the same host."""
+    only_root_can("make a world whose user is not uid 0")
     (site / "page.html").write_text("<body>no<script src=x.js></script><img src=i.svg></body>")
     (site / "x.js").write_text("document.body.textContent = 'made by ' + location.hostname")
     result = net("--allow-userns", "--setenv", "HOME", "/tmp", argv=[CHROMIUM, "--headless", "--disable-gpu", "--no-first-run",
