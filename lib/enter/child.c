@@ -198,6 +198,10 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 	r = watch_supervisor(enter, err); /* first: from here on our life depends on it */
 	if (r < 0)
 		return r;
+	/* Before anything takes long: what the caller's terminal sends goes to the supervisor
+	 * alone, and only what that passes on counts. */
+	if (plan->new_session && setsid() < 0)
+		return error_set(err, ERROR_SESSION, errno, NULL);
 	/* Who reads them to their end must not have to wait for us. */
 	fd_release(plan->spec->info_fd.fd);
 	fd_release(plan->spec->json_status_fd.fd);
@@ -230,6 +234,8 @@ static int set_up(struct enter *enter, struct cloche_error *err)
 		r = switch_userns(
 			plan,
 			err); /* after the mounts, which need the capabilities of the first one */
+	if (r == 0)
+		r = terminal_open(enter, err);
 	if (r == 0)
 		r = workload_enter_cwd(enter, err);
 	if (r < 0)

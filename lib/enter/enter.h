@@ -12,8 +12,10 @@
 
 #include <linux/filter.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "base/path.h"
 #include "spec/plan.h"
@@ -52,6 +54,18 @@ struct enter_title {
 	size_t size;	  /* ... and to the end of environ's */
 };
 
+/* COMMAND's own terminal. */
+struct enter_terminal {
+	int channel_fd; /* to the supervisor: the master goes there, then a byte for each stop; -1
+			 */
+	int spare_fd;	/* a master of the host's, for a sandbox without devpts, -1 */
+	int slave_fd;	/* made by the child, -1 */
+	bool in_background; /* COMMAND does not have the terminal until it asks */
+	bool has_modes;
+	struct termios modes; /* what the caller's has */
+	struct winsize size;
+};
+
 /* Everything the child needs, prepared by the supervisor and copied by clone. */
 struct enter {
 	const struct plan *plan;
@@ -61,10 +75,11 @@ struct enter {
 	int status_fd; /* write end for COMMAND's status where the init process outlives it, -1 */
 	int go_fd;     /* read end: wait until it is closed before going on, -1 */
 	int ready_fd;  /* write end: closed once our namespaces are complete, -1 */
-	int net_mapped_fd;	  /* write end: cloche-net waits for our ids and namespaces, -1 */
-	int net_go_fd;		  /* read end: wait for the network before COMMAND, -1 */
-	int supervisor_pidfd;	  /* to notice the supervisor's death, -1 */
-	struct sock_fprog policy; /* our own seccomp program, length 0: none */
+	int net_mapped_fd; /* write end: cloche-net waits for our ids and namespaces, -1 */
+	int net_go_fd;	   /* read end: wait for the network before COMMAND, -1 */
+	struct enter_terminal terminal;
+	int supervisor_pidfd;		     /* to notice the supervisor's death, -1 */
+	struct sock_fprog policy;	     /* our own seccomp program, length 0: none */
 	struct sock_fprog guards[GUARD_MAX]; /* beside Landlock, in constant memory */
 	size_t guard_count;
 	bool policy_is_owned;	       /* ... in allocated memory */
@@ -223,6 +238,26 @@ must_check int files_make(struct enter *enter, const struct fs_op *op, struct cl
 /* Of a sysfs, new or the host's: nobody inside has anything to write there. */
 #define SYS_ATTRIBUTES                                                                             \
 	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+/* ---- COMMAND's own terminal (terminal.c); nothing is done where it has none ---- */
+
+/** terminal_open - make it, in the sandbox's devpts where it has one, and hand its master to the
+ * supervisor */
+must_check int terminal_open(struct enter *enter, struct cloche_error *err);
+
+/** terminal_lead - in the process that leads the session: make it the terminal's */
+must_check int terminal_lead(const struct enter *enter, struct cloche_error *err);
+
+/** terminal_join - in COMMAND's process, below the one that leads: a process group of its own, in
+ * the foreground unless the supervisor is not */
+must_check int terminal_join(const struct enter *enter, struct cloche_error *err);
+
+/** terminal_give - in the process that leads: put COMMAND's process group in the foreground, unless
+ * another one has left it the terminal since */
+void terminal_give(const struct enter *enter, pid_t command);
+
+/** terminal_tell_stop - tell the supervisor that the signal @number stopped COMMAND */
+void terminal_tell_stop(const struct enter *enter, int number);
 
 /* ---- confinement ---- */
 

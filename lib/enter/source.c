@@ -450,7 +450,7 @@ static int open_devices(struct enter *enter, struct cloche_error *err)
 					     "/dev/random", "/dev/urandom", "/dev/tty" };
 	const struct plan *plan = enter->plan;
 	struct mounts *mounts = &enter->mounts;
-	const char *tty = enter->facts->tty;
+	const char *tty = plan->has_pty ? NULL : enter->facts->tty;
 	uint64_t attributes =
 		MOUNT_ATTR_NOSUID | (plan->personality->protects_proc ? MOUNT_ATTR_RDONLY : 0);
 

@@ -171,8 +171,9 @@ int workload_run(struct enter *enter, struct cloche_error *err)
 	struct rlimit limit;
 	int r;
 
-	if (plan->new_session && !plan->has_init && setsid() < 0)
-		return error_set(err, ERROR_SESSION, errno, NULL);
+	r = plan->has_init ? 0 : terminal_lead(enter, err);
+	if (r < 0)
+		return r;
 	if (enter->soft_fd_limit && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = enter->soft_fd_limit;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);

@@ -50,6 +50,10 @@ void explain_net_json(const struct plan *plan, const struct facts *facts, FILE *
 size_t explain_view_flags(const struct plan *plan, const struct fs_op *op, size_t count,
 			  const char *flags[EXPLAIN_MOST_FLAGS]);
 
+/** explain_supervision_text, explain_supervision_json - COMMAND's terminal, and its end */
+void explain_supervision_text(const struct plan *plan, FILE *out);
+void explain_supervision_json(const struct plan *plan, FILE *out);
+
 /** explain_views_text, explain_views_json - device nodes, secrets, standard descriptors */
 void explain_views_text(const struct plan *plan, FILE *out);
 void explain_views_json(const struct plan *plan, FILE *out);

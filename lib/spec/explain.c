@@ -174,6 +174,7 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 		plan->init_is_pid_1 ? "an init process as pid 1, COMMAND below it"
 		: plan->has_init    ? "an init process, COMMAND below it"
 				    : "COMMAND alone");
+	explain_supervision_text(plan, out);
 }
 
 /* ---- for programs ---- */
@@ -286,6 +287,7 @@ void explain_json(const struct plan *plan, const struct facts *facts, FILE *out)
 	fprintf(out, ", \"inherits-descriptors\": %s", json_bool(plan->personality->inherits_fds));
 	fprintf(out, ", \"init\": %s", json_bool(plan->has_init));
 	fprintf(out, ", \"new-session\": %s", json_bool(plan->new_session));
+	explain_supervision_json(plan, out);
 	fprintf(out, ", \"die-with-parent\": %s}\n", json_bool(plan->die_with_parent));
 }
 

@@ -94,7 +94,8 @@ void facts_read(struct facts *facts, char *const *variables)
 		facts->cwd = NULL;
 	}
 	facts->tty = terminal_path(1);
-	facts->stdin_is_tty = isatty(0);
+	for (int i = 0; i < 3; i++)
+		facts->is_tty[i] = isatty(i);
 	facts->userns_limit_is_0 = facts->is_root && limit_is_0();
 	facts->has_cgroup_ns = access("/proc/self/ns/cgroup", F_OK) == 0;
 	facts->has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;

@@ -43,7 +43,7 @@ struct facts {
 	char *const *environ; /* the caller's, borrowed */
 	char *cwd;	      /* NULL where there is none */
 	char *tty;	      /* path of the terminal on stdout, NULL where it is none */
-	bool stdin_is_tty;
+	bool is_tty[3];	      /* standard descriptors */
 	bool has_cgroup_ns;
 	bool userns_limit_is_0; /* user.max_user_namespaces: read for root only, who can do without
 				 */

@@ -58,6 +58,7 @@ static const struct personality personalities[] = {
 		.unshare = ALL_NAMESPACES,
 		.provides_root = true,
 		.new_session_without_tty = true,
+		.has_pty = true,
 		.denies_userns = true,
 		.isolates_caps = true,
 		.renews_keyring = true,

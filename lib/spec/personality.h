@@ -22,6 +22,7 @@ struct personality {
 	bool checks_fds;     /* a descriptor that an option names must be open */
 	bool inherits_env;
 	bool new_session_without_tty; /* setsid() when stdin is no terminal */
+	bool has_pty;		      /* COMMAND gets a terminal of its own where stdin is one */
 	bool denies_userns;	      /* COMMAND may not create user namespaces */
 	bool isolates_caps; /* COMMAND with capabilities gets a user and mount namespace of its own
 			     */

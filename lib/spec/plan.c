@@ -6,6 +6,7 @@
 #include "spec/plan.h"
 
 #include <linux/sched.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -156,11 +157,49 @@ static int plan_mounts(struct plan *plan, const struct facts *facts, struct cloc
 	return 0;
 }
 
+#define KILL_AFTER_DEFAULT 10000000000ull /* as podman and docker stop */
+
+static void plan_stop(struct plan *plan)
+{
+	const struct spec_stop *stop = &plan->spec->stop;
+
+	plan->stop_signal = stop->signal ? stop->signal : SIGTERM;
+	plan->timeout = stop->timeout.nanoseconds;
+	plan->kill_after =
+		stop->kill_after.is_set ? stop->kill_after.nanoseconds : KILL_AFTER_DEFAULT;
+	plan->kills_after_signal = stop->kill_after.is_set;
+}
+
+/*
+ * Each standard descriptor that is a terminal outside becomes the new one inside; where none is,
+ * and one is asked for, all do. Files that options name stay what they are.
+ */
+static int plan_pty(struct plan *plan, const struct facts *facts, struct cloche_error *err)
+{
+	const struct spec *spec = plan->spec;
+	bool is_any_tty = facts->is_tty[0] || facts->is_tty[1] || facts->is_tty[2];
+	bool new_session = spec_flag(spec, FLAG_NEW_SESSION);
+	bool filters = spec_flag(spec, FLAG_PTY_FILTER);
+
+	if (filters && (new_session || spec->pty == PTY_NO))
+		return plan_blame(err, spec->flag_use[FLAG_PTY_FILTER], ERROR_FILTER_PTY, NULL);
+	if (spec->pty == PTY_YES && new_session)
+		return plan_blame(err, spec->flag_use[FLAG_NEW_SESSION], ERROR_SESSION_PTY, NULL);
+	plan->has_pty = spec->pty == PTY_YES || (filters && is_any_tty) ||
+			(spec->pty == PTY_DEFAULT && plan->personality->has_pty && !new_session &&
+			 facts->is_tty[0] && !spec->io.stdio[0].text);
+	for (int i = 0; plan->has_pty && i < 3; i++)
+		if (!spec->io.stdio[i].text && (facts->is_tty[i] || !is_any_tty))
+			plan->pty_fds |= 1u << i;
+	return 0;
+}
+
 static int plan_supervision(struct plan *plan, const struct facts *facts, struct cloche_error *err)
 {
 	const struct spec *spec = plan->spec;
 	const struct personality *personality = plan->personality;
 	bool as_pid_1 = spec_flag(spec, FLAG_AS_PID_1);
+	int r;
 
 	if (as_pid_1 && !plan_unshares(plan, CLONE_NEWPID))
 		return plan_blame(err, spec->flag_use[FLAG_AS_PID_1], ERROR_AS_PID_1_NEEDS, NULL);
@@ -170,14 +209,20 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 		return plan_blame(
 			err, spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
 			ERROR_NO_LABELS, NULL);
+	r = plan_pty(plan, facts, err);
+	if (r < 0)
+		return r;
+	plan_stop(plan);
+	/* The terminal is ours to restore, and the time ours to keep. */
+	plan->ends_together = personality->ends_together || plan->has_pty || plan->timeout;
 	plan->init_is_pid_1 = plan_unshares(plan, CLONE_NEWPID) && !as_pid_1;
-	plan->has_init = !as_pid_1 && (plan->init_is_pid_1 || personality->ends_together ||
+	plan->has_init = !as_pid_1 && (plan->init_is_pid_1 || plan->ends_together ||
 				       spec->lock_file_count || spec->sync_fd_count);
-	plan->ends_together = personality->ends_together;
 	plan->die_with_parent = spec_flag(spec, FLAG_DIE_WITH_PARENT);
 	plan->new_session = spec_flag(spec, FLAG_NEW_SESSION) ||
 			    (personality->new_session_without_tty &&
-			     (!facts->stdin_is_tty || spec->io.stdio[0].text));
+			     (!facts->is_tty[0] || spec->io.stdio[0].text)) ||
+			    plan->has_pty;
 	plan->argv0 = spec->argv0.text;
 	return 0;
 }

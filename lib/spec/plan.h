@@ -157,6 +157,8 @@ struct plan {
 	bool new_keyring;      /* a session keyring of its own */
 	struct plan_landlock landlock;
 	bool new_session;
+	bool has_pty;	   /* COMMAND gets a terminal of its own, relayed by the supervisor */
+	unsigned pty_fds;  /* bit N: it becomes standard descriptor N */
 	const char *argv0; /* NULL: the command's own name */
 
 	struct plan_limits limits;
@@ -167,6 +169,10 @@ struct plan {
 	bool init_is_pid_1;
 	bool ends_together;
 	bool die_with_parent;
+	int stop_signal;	 /* asks COMMAND to end */
+	uint64_t timeout;	 /* nanoseconds until it is asked, 0: never */
+	uint64_t kill_after;	 /* ... from then until it is killed */
+	bool kills_after_signal; /* ... also where somebody else asked it to end */
 };
 
 /**

@@ -121,6 +121,7 @@ enum spec_flag {
 	FLAG_CREATE_DEST,
 	FLAG_NOT_A_BOUNDARY,
 	FLAG_NEW_SESSION,
+	FLAG_PTY_FILTER,
 	FLAG_NEW_KEYRING,
 	FLAG_ALLOW_SUID,
 	FLAG_DIE_WITH_PARENT,
@@ -314,6 +315,26 @@ struct spec_net {
 	struct net_config config;  /* valid where option is set */
 };
 
+/* A terminal of COMMAND's own. */
+enum pty_choice {
+	PTY_DEFAULT,
+	PTY_YES,
+	PTY_NO
+};
+
+/* A length of time. Zeroed: not given. */
+struct spec_duration {
+	bool is_set;
+	int use;
+	uint64_t nanoseconds;
+};
+
+/* How COMMAND is brought to its end. */
+struct spec_stop {
+	int signal; /* 0: not given */
+	struct spec_duration timeout, kill_after;
+};
+
 /* What COMMAND reads and writes. */
 struct spec_io {
 	struct spec_string stdio[3]; /* host path, or "null" */
@@ -378,6 +399,8 @@ struct spec {
 	struct spec_views views;
 	struct spec_io io;
 	struct spec_net net;
+	enum pty_choice pty;
+	struct spec_stop stop;
 
 	struct spec_string argv0;
 	char *const

@@ -52,13 +52,21 @@ static int take_locks(struct enter *enter, struct cloche_error *err)
 	return 0;
 }
 
+/* The caller's terminal, too, goes from 0 to 2 where COMMAND has its own: root's COMMAND may be
+ * able to open what we hold. */
 static int close_fds(struct enter *enter)
 {
 	const struct spec *spec = enter->plan->spec;
 
+	for (int i = 0; i < 3; i++)
+		if (enter->plan->pty_fds >> i & 1 && dup2(enter->terminal.slave_fd, i) < 0)
+			return -errno;
+
 	for (size_t i = 0; i < spec->sync_fd_count; i++)
 		keep_open(enter, spec->sync_fds[i]);
 	keep_open(enter, enter->status_fd);
+	keep_open(enter, enter->terminal.channel_fd);
+	keep_open(enter, enter->terminal.slave_fd);
 	return fd_close_except(enter->init_fds, enter->init_fd_count);
 }
 
@@ -78,27 +86,27 @@ static void overwrite_arguments(const struct enter *enter)
 	(void)prctl(PR_SET_NAME, INIT_TITLE, 0, 0, 0);
 }
 
-void init_add_forwarded(sigset_t *set)
+void init_add_forwarded(const struct plan *plan, sigset_t *set)
 {
-	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
-					 SIGUSR2, SIGTERM, SIGCONT, SIGWINCH };
+	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
+					 SIGTERM, SIGCONT, SIGTSTP, SIGWINCH };
 
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
 		sigaddset(set, forwarded[i]);
+	sigaddset(set, plan->stop_signal);
 }
 
 /*
  * Where no pid namespace ends with us, the supervisor's death must not kill us before we have
  * killed what COMMAND left behind.
  */
-#define DEATH_SIGNAL SIGPWR
-
-static void block_signals(sigset_t *ret_set)
+static void block_signals(const struct plan *plan, sigset_t *ret_set)
 {
 	sigemptyset(ret_set);
 	sigaddset(ret_set, SIGCHLD);
-	sigaddset(ret_set, DEATH_SIGNAL);
-	init_add_forwarded(ret_set);
+	sigaddset(ret_set, INIT_SIGNAL_END);
+	sigaddset(ret_set, INIT_SIGNAL_FOREGROUND);
+	init_add_forwarded(plan, ret_set);
 	(void)sigprocmask(SIG_SETMASK, ret_set, NULL);
 }
 
@@ -107,19 +115,25 @@ static int status_of(const siginfo_t *info)
 	return info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
 }
 
-/* Reaps all that has ended; true once that includes @command, whose status is then set. */
-static bool reap(pid_t command, int *status)
+/* Reaps all that has ended; true once that includes @command, whose status is then set. That
+ * @command was stopped is the supervisor's to know, where it keeps the terminal. */
+static bool reap(const struct enter *enter, pid_t command, int *status)
 {
+	int events = WEXITED | WNOHANG | (enter->plan->has_pty ? WSTOPPED : 0);
 	bool ended = false;
 
 	for (;;) {
 		siginfo_t info = { 0 };
 
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 && errno != EINTR)
+		if (waitid(P_ALL, 0, &info, events) < 0 && errno != EINTR)
 			return ended;
 		if (info.si_pid == 0)
 			return ended;
-		if (info.si_pid == command) {
+		if (info.si_pid != command)
+			continue;
+		if (info.si_code == CLD_STOPPED) {
+			terminal_tell_stop(enter, info.si_status);
+		} else if (info.si_code != CLD_TRAPPED) {
 			*status = status_of(&info);
 			ended = true;
 		}
@@ -143,22 +157,41 @@ static int sleep_for_signal(const sigset_t *set, siginfo_t *ret_info, bool *trim
 	return number;
 }
 
+/* Where COMMAND has its own terminal it has its own process group, and this is for all of that, as
+ * the terminal's own signals are. */
+static bool is_for_group(int number)
+{
+	return number == SIGINT || number == SIGQUIT || number == SIGTSTP || number == SIGCONT ||
+	       number == SIGHUP;
+}
+
+static void pass_on(const struct enter *enter, pid_t command, int number)
+{
+	bool has_pty = enter->plan->has_pty;
+
+	if (number == INIT_SIGNAL_FOREGROUND && has_pty)
+		terminal_give(enter, command);
+	else
+		(void)kill(has_pty && is_for_group(number) ? -command : command, number);
+}
+
 /*
  * Waits until a child ended or the supervisor sent a signal, which goes on to COMMAND. False: the
- * supervisor is dead. Any DEATH_SIGNAL makes us look, since one that COMMAND sends may be pending
- * and swallow the kernel's.
+ * supervisor is dead, or says that this is the end. Any INIT_SIGNAL_END makes us look, since one
+ * that COMMAND sends may be pending and swallow the kernel's.
  */
-static bool wait_for_signal(const sigset_t *set, pid_t command, pid_t supervisor, bool *trimmed)
+static bool wait_for_signal(const struct enter *enter, const sigset_t *set, pid_t command,
+			    pid_t supervisor, bool *trimmed)
 {
-	siginfo_t info;
+	siginfo_t info = { 0 };
 	int number = sleep_for_signal(set, &info, trimmed);
+	/* A sender in our pid namespace has a pid here, except the supervisor without one. */
+	bool is_supervisors = info.si_code == SI_USER && info.si_pid == supervisor;
 
-	/* Only from outside: a sender in our pid namespace has a pid here, except the supervisor
-	 * without one. */
-	if (number == DEATH_SIGNAL)
-		return getppid() == supervisor;
-	if (number > 0 && number != SIGCHLD && info.si_code == SI_USER && info.si_pid == supervisor)
-		(void)kill(command, number);
+	if (number == INIT_SIGNAL_END)
+		return getppid() == supervisor && !is_supervisors;
+	if (number > 0 && number != SIGCHLD && is_supervisors)
+		pass_on(enter, command, number);
 	return true;
 }
 
@@ -228,8 +261,9 @@ static _Noreturn void supervise(const struct enter *enter, const sigset_t *set, 
 	int status = 0;
 	siginfo_t info;
 
-	while (!is_orphan && !reap(command, &status))
-		is_orphan = !wait_for_signal(set, command, supervisor, &trimmed) && has_family;
+	while (!is_orphan && !reap(enter, command, &status))
+		is_orphan =
+			!wait_for_signal(enter, set, command, supervisor, &trimmed) && has_family;
 	if (is_orphan) {
 		kill_leftovers(family); /* COMMAND included */
 		_exit(128 + SIGKILL);
@@ -254,7 +288,8 @@ static _Noreturn void start_command(struct enter *enter, pid_t init)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != init) /* it died before that took effect */
 		_exit(enter->plan->personality->status_setup);
-	(void)workload_run(enter, &err);
+	if (terminal_join(enter, &err) == 0)
+		(void)workload_run(enter, &err);
 	child_fail(enter, &err);
 }
 
@@ -266,13 +301,10 @@ void init_main(struct enter *enter)
 	sigset_t set;
 
 	err.stage = STAGE_EXEC;
-	if (enter->plan->new_session && setsid() < 0) {
-		(void)error_set(&err, ERROR_SESSION, errno, NULL);
+	if (terminal_lead(enter, &err) < 0 || take_locks(enter, &err) < 0 ||
+	    open_family(enter, &family, &err) < 0)
 		child_fail(enter, &err);
-	}
-	if (take_locks(enter, &err) < 0 || open_family(enter, &family, &err) < 0)
-		child_fail(enter, &err);
-	block_signals(&set);
+	block_signals(enter->plan, &set);
 	overwrite_arguments(enter); /* before COMMAND can look */
 	/*
 	 * vfork(2) spares the copy of the page tables, and COMMAND's process only ever ends in
@@ -286,11 +318,13 @@ void init_main(struct enter *enter)
 	}
 	if (command == 0)
 		start_command(enter, init);
+	if (enter->plan->has_pty)
+		(void)setpgid(command, command); /* whichever of us comes first */
 	/* Bubblewrap's supervisor may die without the sandbox; ours may not. */
 	if (!enter->plan->ends_together && !enter->plan->die_with_parent)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	else if (family.proc_fd >= 0)
-		(void)prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
+		(void)prctl(PR_SET_PDEATHSIG, INIT_SIGNAL_END, 0, 0, 0);
 	if (caps_guard(&err) < 0)
 		child_fail(enter, &err);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {

@@ -10,7 +10,15 @@
 
 /** init_add_forwarded - add to @set the signals that the supervisor passes to the init process, and
  * that to COMMAND; all else would be the sandbox's own doing */
-void init_add_forwarded(sigset_t *set);
+void init_add_forwarded(const struct plan *plan, sigset_t *set);
+
+/* What the supervisor sends the init process, and nobody passes on: COMMAND has the terminal now.
+ */
+#define INIT_SIGNAL_FOREGROUND SIGTTIN
+
+/* ... and: kill all that is left and end, where no pid namespace does it. The kernel sends it when
+ * the supervisor has died. */
+#define INIT_SIGNAL_END SIGPWR
 
 /** init_main - start COMMAND, reap until the end, and end with its status; never returns */
 _Noreturn void init_main(struct enter *enter);

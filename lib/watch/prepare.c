@@ -165,6 +165,9 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 
 	enter->error_fd = enter->status_fd = enter->go_fd = enter->ready_fd = enter->net_mapped_fd =
 		enter->net_go_fd = enter->supervisor_pidfd = -EBADF;
+	enter->terminal = (struct enter_terminal){ .channel_fd = -EBADF,
+						   .spare_fd = -EBADF,
+						   .slave_fd = -EBADF };
 	for (size_t i = 0; i < ARRAY_SIZE(enter->stdio_fds); i++)
 		enter->stdio_fds[i] = -EBADF;
 	enter->umask = umask(0);
@@ -189,7 +192,7 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 	if (r < 0)
 		return r;
 	enter->fd_list = new_fds(spec->keep_fd_count + 1);
-	enter->init_fds = new_fds(spec->sync_fd_count + spec->lock_file_count + 3);
+	enter->init_fds = new_fds(spec->sync_fd_count + spec->lock_file_count + 5);
 	return enter->fd_list && enter->init_fds ? 0 : error_no_memory(err);
 }
 

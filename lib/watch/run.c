@@ -77,7 +77,7 @@ static int watch_signals(struct run *run, struct cloche_error *err)
 	if (!run->plan->ends_together)
 		return 0;
 	sigemptyset(&set);
-	init_add_forwarded(&set);
+	init_add_forwarded(run->plan, &set);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
@@ -178,7 +178,8 @@ static bool can_share_memory(const struct run *run)
 #endif
 	return !run->plan->has_init && !run->plan->inner_userns && !run->plan->copies_data &&
 	       run->go_fd < 0 && !run->plan->new_time && spec->block_fd.fd < 0 &&
-	       !run->plan->die_with_parent && !run->plan->net.is_on &&
+	       !run->plan->die_with_parent && !run->plan->net.is_on && !run->plan->has_pty &&
+	       !run->plan->timeout &&
 	       run->cgroup.box_fd < 0; /* clone(2) cannot start a process in a group */
 }
 
@@ -275,6 +276,8 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 	return supervise(run, err);
 }
 
+#define STATUS_TIMED_OUT 124 /* as timeout(1) */
+
 int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title,
 	     int *ret_status, struct cloche_error *err)
 {
@@ -289,16 +292,20 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		.parent_pidfd = -EBADF,
 		.cgroup = CGROUP_INIT,
 		.net = NET_RUN_INIT,
+		.pty = PTY_INIT,
 	};
 	struct enter enter = { .plan = plan, .facts = facts, .title = title };
 	int r;
 
 	err->stage = STAGE_START;
+	stop_start(&run.stop, plan, plan->timeout ? stop_now() : 0);
 	r = join_prepare(plan, facts, &run.joins, err);
 	if (r == 0)
 		r = pin_prepare(plan, &run.pin, err);
 	if (r == 0)
 		r = prepare_enter(&enter, err);
+	if (r == 0)
+		r = pty_prepare(&run.pty, facts, &enter, err);
 	if (plan->spec->usage_fd.fd >= 0)
 		usage_start(&run.usage);
 	if (r == 0)
@@ -307,6 +314,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		r = idmap_open(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
+	pty_end(&run.pty, run.signal_fd);
 	net_end(&run.net, plan, &run.usage);
 	supervise_wait_for_usage(&run);
 	cgroup_end(&run.cgroup, plan, &run.usage);
@@ -316,7 +324,11 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		usage_write(plan->spec, &run.usage, report_status(plan->personality, err));
 		return r;
 	}
-	*ret_status = run.interrupted && !run.executed ? 128 + run.interrupted : run.status;
+	if (run.interrupted && !run.executed)
+		run.status = 128 + run.interrupted;
+	if (run.stop.timed_out)
+		run.status = STATUS_TIMED_OUT;
+	*ret_status = run.status;
 	if (run.executed)
 		status_exited(plan->spec, run.status);
 	usage_write(plan->spec, &run.usage, *ret_status);

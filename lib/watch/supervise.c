@@ -19,20 +19,30 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "spec/report.h"
+#include "watch/init.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3 /* waitid(2), since Linux 5.4 */
 #endif
 
+static void tell(const struct run *run, int number)
+{
+	(void)pidfd_send_signal(run->pidfd, number, NULL, 0);
+}
+
 void supervise_kill(const struct run *run)
 {
-	(void)pidfd_send_signal(run->pidfd, SIGKILL, NULL, 0);
+	const struct plan *plan = run->plan;
+	bool init_kills =
+		run->executed && plan->has_init && plan->ends_together && !plan->init_is_pid_1;
+
+	tell(run, init_kills ? INIT_SIGNAL_END : SIGKILL);
 }
 
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[12 + PIN_FD_COUNT] = { run->pidfd,
+	int keep[15 + PIN_FD_COUNT] = { run->pidfd,
 					run->error_fd,
 					run->status_fd,
 					run->signal_fd,
@@ -43,10 +53,13 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->cgroup.group_fd,
 					run->cgroup.outside_fd,
 					run->net.control_fd,
-					run->net.go_fd };
+					run->net.go_fd,
+					run->pty.channel_fd,
+					run->pty.in_fd,
+					run->pty.out_fd };
 	int r;
 
-	memcpy(keep + 12, run->pin.fds, sizeof(run->pin.fds));
+	memcpy(keep + 15, run->pin.fds, sizeof(run->pin.fds));
 	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
@@ -67,7 +80,10 @@ static int read_error(struct run *run, struct cloche_error *err)
 		return record.errnum > 0 ? -record.errnum : -EINVAL;
 	}
 	run->executed = !run->interrupted; /* our own kill ends the pipe as well */
-	return run->executed ? pin_make(run->plan, &run->pin, err) : 0;
+	if (!run->executed)
+		return 0;
+	pty_begin(&run->pty, run->pidfd);
+	return pin_make(run->plan, &run->pin, err);
 }
 
 static void read_status(struct run *run)
@@ -128,6 +144,23 @@ static bool ends_start(int number)
 	       sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
 }
 
+/* The second Ctrl-C: who does not hear the first is not asked again. */
+static void end_by_force(struct run *run)
+{
+	run->interrupted = SIGKILL;
+	supervise_kill(run);
+}
+
+/* SIGTSTP. A COMMAND with a terminal of its own stops, if it wants, and we follow (pty.c); any
+ * other and we stop at once. */
+static void suspend(struct run *run)
+{
+	if (run->executed && run->plan->has_pty)
+		return;
+	pty_suspend(&run->pty, SIGTSTP);
+	tell(run, SIGCONT);
+}
+
 /*
  * Passes a signal on. What the terminal sent (SI_KERNEL) went to its whole foreground group,
  * COMMAND included, unless that is in a session of its own. While the start goes on, the init
@@ -137,23 +170,65 @@ static bool ends_start(int number)
 static void pass_signal(struct run *run)
 {
 	struct signalfd_siginfo info;
+	bool is_terminals;
+	int number;
 
 	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	if (!run->executed && ends_start((int)info.ssi_signo))
-		run->pending = (int)info.ssi_signo;
-	if (!run->executed || info.ssi_code != SI_KERNEL || run->plan->new_session)
-		(void)pidfd_send_signal(run->pidfd, (int)info.ssi_signo, NULL, 0);
+	is_terminals = info.ssi_code == SI_KERNEL;
+	number = (int)info.ssi_signo;
+	if (!run->executed && ends_start(number))
+		run->pending = number;
+	if (number == SIGWINCH && run->plan->has_pty) {
+		pty_resize(&run->pty); /* the kernel tells COMMAND */
+		return;
+	}
+	if (number == SIGINT && is_terminals && stop_interrupted(&run->stop, stop_now())) {
+		end_by_force(run);
+		return;
+	}
+	if (number == SIGCONT)
+		pty_resume(&run->pty);
+	if (number == SIGTERM) {
+		number = run->plan->stop_signal;
+		stop_asked(&run->stop, run->plan, stop_now());
+	}
+	if (!run->executed || !is_terminals || run->plan->new_session)
+		tell(run, number);
+	if (number == SIGTSTP)
+		suspend(run);
 }
 
 #define PENDING_DELAY_MS 300
 
-/* How long to wait for news: for ever, unless there is something to do without any. */
+/* How long silence lasts until there is something to do because of it; -1: for ever. */
 static int patience(const struct run *run)
 {
 	if (!run->executed)
 		return run->pending ? PENDING_DELAY_MS : -1;
 	return run->trimmed ? -1 : PROCESS_TRIM_DELAY_MS;
+}
+
+static int sooner(int one_ms, int other_ms)
+{
+	if (one_ms < 0 || other_ms < 0)
+		return one_ms < 0 ? other_ms : one_ms;
+	return one_ms < other_ms ? one_ms : other_ms;
+}
+
+/* What --timeout and --kill-after want. A start that is not finished ends at once. */
+static void act_on_time(struct run *run)
+{
+	enum stop_action action = stop_due(&run->stop, run->plan, stop_now());
+
+	if (action == STOP_NOTHING)
+		return;
+	if (action == STOP_ASK && run->executed) {
+		tell(run, run->plan->stop_signal);
+		tell(run, SIGCONT); /* it may be stopped */
+	} else {
+		end_by_force(run);
+	}
 }
 
 /* There was no news. */
@@ -169,24 +244,15 @@ static void act_on_silence(struct run *run)
 	}
 }
 
-/*
- * Our parent is dead. Without a pid namespace of its own the init process has to kill what COMMAND
- * left behind, and does so when we are dead, too.
- */
+/* Our parent is dead. */
 static void follow_parent(struct run *run)
 {
-	const struct plan *plan = run->plan;
-
-	run->interrupted = SIGKILL;
-	if (run->executed && plan->has_init && plan->ends_together && !plan->init_is_pid_1) {
-		run->status = 128 + SIGKILL;
-		run->ended = true;
-	} else {
-		supervise_kill(run);
-	}
+	end_by_force(run);
 	close_pointer(&run->parent_pidfd);
 	run->parent_pidfd = -EBADF;
 }
+
+#define POLL_PTY 6
 
 /* One round of waiting. */
 static int follow(struct run *run, struct cloche_error *err)
@@ -198,14 +264,23 @@ static int follow(struct run *run, struct cloche_error *err)
 		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = run->parent_pidfd, .events = POLLIN },
 		{ .fd = run->net.control_fd, .events = POLLIN },
+		[POLL_PTY + PTY_POLLS - 1] = { .fd = -1 },
 	};
-	int ready = poll(fds, ARRAY_SIZE(fds), patience(run));
-	int r = 0;
+	int silence = patience(run), wait, ready, r = 0;
 
+	pty_poll(&run->pty, fds + POLL_PTY);
+	wait = sooner(silence, pty_patience(&run->pty));
+	if (run->stop.ask_at || run->stop.kill_at)
+		wait = sooner(wait, stop_patience(&run->stop, stop_now()));
+	ready = poll(fds, ARRAY_SIZE(fds), wait);
 	if (ready < 0)
 		return errno == EINTR ? 0 : error_set(err, ERROR_WAIT, errno, NULL);
+	if (run->stop.ask_at || run->stop.kill_at)
+		act_on_time(run);
 	if (ready == 0) {
-		act_on_silence(run);
+		if (wait == silence)
+			act_on_silence(run);
+		pty_act(&run->pty, fds + POLL_PTY);
 		return 0;
 	}
 	/* First of all whether COMMAND runs: what a signal means depends on it. */
@@ -215,6 +290,8 @@ static int follow(struct run *run, struct cloche_error *err)
 		follow_parent(run);
 	if (r == 0 && fds[3].revents)
 		pass_signal(run);
+	if (r == 0)
+		pty_act(&run->pty, fds + POLL_PTY);
 	if (r == 0 && fds[1].revents)
 		read_status(run);
 	if (r == 0 && !run->ended && fds[2].revents)

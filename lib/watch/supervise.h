@@ -9,6 +9,8 @@
 #include "watch/join.h"
 #include "watch/net.h"
 #include "watch/pin.h"
+#include "watch/pty.h"
+#include "watch/stop.h"
 #include "watch/usage.h"
 
 /* One start, as the supervisor sees it. */
@@ -31,6 +33,8 @@ struct run {
 	int interrupted; /* signal that ended the start, 0 */
 	struct cgroup cgroup;
 	struct net_run net;
+	struct pty pty;
+	struct stop stop;
 	struct usage usage;
 };
 
@@ -38,7 +42,7 @@ struct run {
  * -errno with @err filled */
 must_check int supervise(struct run *run, struct cloche_error *err);
 
-/** supervise_kill - kill the child, and with it all that is in its pid namespace */
+/** supervise_kill - kill all that is in the sandbox */
 void supervise_kill(const struct run *run);
 
 /** supervise_wait_for_usage - where COMMAND's status came before the init process ended: that

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Attacks on the terminal of whoever reads the messages. The terminal of the sandbox itself is not yet guarded: see
-SECURITY.md. Numbers as there."""
+"""Attacks on the terminal of whoever reads the messages. COMMAND's own terminal: test_terminal_own.py. Numbers as in
+SECURITY.md."""
 import json
 import os
 

@@ -483,9 +483,9 @@ def test_new_session_without_a_terminal(cloche, run):
 
 
 def test_new_session_with_a_terminal(cloche, run):
-    """A terminal on stdin keeps its session, until there is one of its own; --new-session takes it away."""
+    """Without a terminal of its own COMMAND stays in the caller's session; --new-session takes it away."""
     master, slave = os.openpty()
-    for options, outside in (([], True), (["--new-session"], False)):
+    for options, outside in (([], False), (["--no-pty"], True), (["--new-session"], False)):
         result = run([cloche, *HOST, *options, *SESSION], stdin=slave)
         assert (result.stdout.split()[0] == "0") == outside, result  # a session from outside has no number inside
     os.close(master)

@@ -53,7 +53,7 @@ static void without_terminal(void *context)
 	(void)context;
 	CHECK(pipe(ends) == 0 && dup2(ends[0], 0) == 0 && dup2(ends[1], 1) == 1);
 	facts_read(&facts, (char *const[]){ NULL });
-	CHECK(!facts.stdin_is_tty);
+	CHECK(!facts.is_tty[0]);
 	CHECK_STR(facts.tty, NULL);
 	facts_free(&facts);
 }
@@ -70,7 +70,7 @@ static void with_terminal(void *context)
 	terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	CHECK(terminal >= 0 && dup2(terminal, 0) == 0 && dup2(terminal, 1) == 1);
 	facts_read(&facts, (char *const[]){ NULL });
-	CHECK(facts.stdin_is_tty);
+	CHECK(facts.is_tty[0]);
 	CHECK_STR(facts.tty, name);
 	facts_free(&facts);
 }

@@ -168,7 +168,8 @@ static const char *limit_for(const char *meta)
 	} examples[] = { { "NAME=SOFT:HARD", "nofile=1:2" },
 			 { "CLASS[:LEVEL]", "idle" },
 			 { "DEV:LIMITS", "8:0:rbps=1" },
-			 { "WHERE", "none" } };
+			 { "WHERE", "none" },
+			 { "SIGNAL", "INT" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(examples); i++)
 		if (strcmp(meta, examples[i].meta) == 0)
@@ -228,7 +229,7 @@ static const char *argument_for(const struct option_row *row, int index)
 	case KIND_CHOICE:
 		return first_choice(row->arg[index].meta);
 	case KIND_STRING:
-		if (row->group == GROUP_LIMITS)
+		if (row->group == GROUP_LIMITS || row->group == GROUP_SUPERVISION)
 			return limit_for(row->arg[index].meta);
 		if (row->group == GROUP_NETWORK)
 			return network_value_for(row->name);
@@ -676,6 +677,7 @@ static void test_flags(void)
 		{ "--create-dest", FLAG_CREATE_DEST },
 		{ "--not-a-security-boundary", FLAG_NOT_A_BOUNDARY },
 		{ "--new-session", FLAG_NEW_SESSION },
+		{ "--pty-filter", FLAG_PTY_FILTER },
 		{ "--new-keyring", FLAG_NEW_KEYRING },
 		{ "--allow-suid", FLAG_ALLOW_SUID },
 		{ "--die-with-parent", FLAG_DIE_WITH_PARENT },

@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 
 #include "plan-input.h"
 
@@ -458,13 +459,94 @@ static void test_sync_fd(void)
 	plan_free(&plan);
 }
 
+static void check_pty(const char *name, enum pty_choice choice, unsigned terminals,
+		      const char *files, unsigned expected)
+{
+	struct spec spec = empty_spec(name);
+	struct facts *facts = ordinary_facts();
+	struct plan plan;
+
+	spec.pty = choice;
+	for (int i = 0; i < 3; i++) {
+		facts->is_tty[i] = terminals >> i & 1;
+		if (files[i] == 'f')
+			spec.io.stdio[i] = text_of("/f", 1);
+	}
+	plan = planned(&spec, facts);
+	CHECK_INT(plan.pty_fds, expected);
+	CHECK_INT(plan.has_pty, expected != 0);
+	CHECK(!plan.has_pty || (plan.new_session && plan.has_init && plan.ends_together));
+	plan_free(&plan);
+}
+
+static void test_pty(void)
+{
+	check_pty("cloche", PTY_DEFAULT, 7, "---", 7);
+	check_pty("cloche", PTY_DEFAULT, 1, "---", 1);
+	check_pty("cloche", PTY_DEFAULT, 6, "---", 0); /* standard input decides */
+	check_pty("cloche", PTY_DEFAULT, 7, "f--", 0);
+	check_pty("cloche", PTY_DEFAULT, 7, "-f-", 5);
+	check_pty("cloche", PTY_NO, 7, "---", 0);
+	check_pty("cloche", PTY_YES, 0, "---", 7);
+	check_pty("cloche", PTY_YES, 0, "--f", 3);
+	check_pty("cloche", PTY_YES, 4, "---", 4);
+	check_pty("bwrap", PTY_DEFAULT, 7, "---", 0);
+	check_pty("bwrap", PTY_YES, 3, "---", 3);
+}
+
+static void test_pty_conflicts(void)
+{
+	struct spec spec = empty_spec("cloche");
+	struct facts *facts = ordinary_facts();
+	struct plan plan;
+
+	facts->is_tty[1] = true;
+	spec.flag_use[FLAG_PTY_FILTER] = 0;
+	plan = planned(&spec, facts);
+	CHECK_INT(plan.pty_fds, 2); /* not left unfiltered */
+	plan_free(&plan);
+	spec.pty = PTY_NO;
+	refused(&spec, facts, ERROR_FILTER_PTY, 0);
+	spec.pty = PTY_DEFAULT;
+	spec.flag_use[FLAG_NEW_SESSION] = 1;
+	refused(&spec, facts, ERROR_FILTER_PTY, 0);
+	spec.flag_use[FLAG_PTY_FILTER] = -1;
+	spec.pty = PTY_YES;
+	refused(&spec, facts, ERROR_SESSION_PTY, 1);
+	spec.pty = PTY_DEFAULT;
+	facts->is_tty[0] = true;
+	plan = planned(&spec, facts);
+	CHECK(!plan.has_pty && plan.new_session);
+	plan_free(&plan);
+}
+
+static void test_stop(void)
+{
+	struct spec spec = empty_spec("bwrap");
+	struct plan plan = planned(&spec, ordinary_facts());
+
+	CHECK_INT(plan.stop_signal, SIGTERM);
+	CHECK(!plan.timeout && plan.kill_after == 10000000000ull && !plan.kills_after_signal);
+	CHECK(!plan.ends_together);
+	plan_free(&plan);
+	spec.stop.signal = SIGINT;
+	spec.stop.timeout = (struct spec_duration){ true, 0, 5 };
+	spec.stop.kill_after = (struct spec_duration){ true, 1, 0 };
+	plan = planned(&spec, ordinary_facts());
+	CHECK_INT(plan.stop_signal, SIGINT);
+	CHECK(plan.timeout == 5 && plan.kill_after == 0 && plan.kills_after_signal);
+	CHECK(plan.ends_together && plan.has_init); /* all of it ends */
+	plan_free(&plan);
+}
+
 static void test_session(void)
 {
 	struct spec spec = empty_spec("cloche");
 	struct facts *facts = ordinary_facts();
 	struct plan plan;
 
-	facts->stdin_is_tty = true;
+	facts->is_tty[0] = true;
+	spec.pty = PTY_NO;
 	plan = planned(&spec, facts);
 	CHECK(!plan.new_session);
 	plan_free(&plan);
@@ -772,6 +854,9 @@ int main(void)
 	test_as_pid_1();
 	test_sync_fd();
 	test_session();
+	test_pty();
+	test_pty_conflicts();
+	test_stop();
 	test_hostname_and_labels();
 	test_sizes_and_propagation();
 	test_scratch();

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Setters of the terminal, and of how COMMAND is brought to its end. They store what was read, see
+ * setters.c.
+ */
+#include <signal.h>
+
+#include "base/num.h"
+#include "base/signals.h"
+#include "spec/parser.h"
+
+/* @param is the enum pty_choice. The last one wins. */
+int set_pty(struct parser *parser, int use, long param, struct cloche_error *err)
+{
+	(void)use;
+	(void)err;
+	parser->spec->pty = (enum pty_choice)param;
+	return 0;
+}
+
+/* The init process understands these otherwise, or nobody could catch them (init.h). */
+static bool is_taken(int number)
+{
+	return number == SIGSTOP || number == SIGCHLD || number == SIGTTIN || number == SIGPWR;
+}
+
+int set_stop_signal(struct parser *parser, int use, long param, struct cloche_error *err)
+{
+	struct spec_stop *stop = &parser->spec->stop;
+	const char *text = parser_arg(parser, use, 0);
+	bool repeated = stop->signal;
+	int number;
+
+	(void)param;
+	if (signals_parse(text, &number) < 0)
+		return error_set(err, ERROR_INVALID_SIGNAL, 0, text);
+	if (is_taken(number))
+		return error_set(err, ERROR_STOP_SIGNAL, 0, text);
+	stop->signal = number;
+	return parser_note_repeat(parser, use, repeated, err);
+}
+
+int set_duration(struct parser *parser, int use, long param, struct cloche_error *err)
+{
+	struct spec_duration *field = (struct spec_duration *)((char *)parser->spec + param);
+	const char *text = parser_arg(parser, use, 0);
+	bool repeated = field->is_set;
+	int64_t nanoseconds;
+
+	if (num_parse_seconds(text, &nanoseconds) < 0 || nanoseconds < 0)
+		return error_set_detail(err, ERROR_INVALID_LIMIT, 0, text,
+					"a number of seconds (up to nine decimals are allowed)");
+	*field = (struct spec_duration){ true, use, (uint64_t)nanoseconds };
+	return parser_note_repeat(parser, use, repeated, err);
+}
