@@ -180,13 +180,14 @@ static void in_control(struct pty_filter *filter, unsigned char byte, struct out
 		end(filter, control_passes(filter->held, filter->length), out);
 }
 
-/* The end of a string: its terminator stands behind what is held. */
-static void end_string(struct pty_filter *filter, bool is_command, struct output *out)
+/* The end of a string. It keeps its terminator: a stream never grows. */
+static void end_string(struct pty_filter *filter, bool is_command, const char *terminator,
+		       struct output *out)
 {
 	bool passes = is_command && command_passes(filter->held, filter->length);
 
-	hold(filter, ESC);
-	hold(filter, '\\');
+	for (; *terminator; terminator++)
+		hold(filter, (unsigned char)*terminator);
 	end(filter, passes, out);
 }
 
@@ -198,7 +199,7 @@ static void in_string(struct pty_filter *filter, unsigned char byte, struct outp
 		filter->is_command = is_command;
 		filter->state = FILTER_STRING_ESCAPE;
 	} else if (byte == BEL && is_command) {
-		end_string(filter, true, out);
+		end_string(filter, true, "\a", out);
 	} else if (byte == CAN || byte == SUB) {
 		end(filter, false, out);
 	} else if (byte < 0x20 || byte == DELETE) {
@@ -212,7 +213,7 @@ static void in_string(struct pty_filter *filter, unsigned char byte, struct outp
 static void in_string_escape(struct pty_filter *filter, unsigned char byte, struct output *out)
 {
 	if (byte == '\\') {
-		end_string(filter, filter->is_command, out);
+		end_string(filter, filter->is_command, "\x1b\\", out);
 		return;
 	}
 	begin_escape(filter);

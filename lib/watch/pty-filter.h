@@ -33,7 +33,7 @@ struct pty_filter {
 
 /**
  * pty_filter - filter the next @size bytes of a stream
- * @out: receives at most @size + PTY_FILTER_MAX bytes
+ * @out: receives at most @size bytes, and those of earlier calls that were kept: PTY_FILTER_MAX
  *
  * Returns: how many bytes @out received. What stands in an unfinished sequence is kept for the next
  * call.

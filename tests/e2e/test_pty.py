@@ -566,7 +566,7 @@ def test_filter(console, cloche):
     text = r"\033[31mred\033[0m\033]52;c;ZXZpbA==\007\033[6n\033[c\033]0;title\007\005\033P$qm\033\\done\n"
     console.start([cloche, *HOST, "--pty-filter", "printf", text])
     assert console.wait() == 0
-    assert console.shown == "\x1b[31mred\x1b[0m\x1b]0;title\x1b\\done\r\n"
+    assert console.shown == "\x1b[31mred\x1b[0m\x1b]0;title\x07done\r\n"
 
 
 def test_filter_is_no_default(console, cloche):

@@ -158,7 +158,7 @@ static void test_parts(void)
 		{ TEXT("\x1b\x7f[6n!"), TEXT("!") },
 		/* A tmux that is asked to pass something on: the string ends at the first ESC. */
 		{ TEXT("\x1bPtmux;\x1b\x1b]52;c;eA==\x07!\x1b\\"), TEXT("!") },
-		{ TEXT("\x1b]0;a\x07!"), TEXT("\x1b]0;a\x1b\\!") },
+		{ TEXT("\x1b]0;a\x07!"), TEXT("\x1b]0;a\x07!") },
 		/* C1 controls: single bytes, in UTF-8, with too many bytes; broken characters. */
 		{ TEXT("a\x9b"
 		       "6nb"),
@@ -197,6 +197,19 @@ static void test_single_bytes(void)
 	check(&in, &out, false);
 }
 
+/* However short its sequences are, what comes out is no longer than what went in. */
+static void test_no_growth(void)
+{
+	static char data[4 * PTY_FILTER_MAX];
+	struct text in = { data, sizeof(data) };
+	size_t size;
+
+	for (size_t i = 0; i < sizeof(data); i += 4)
+		memcpy(data + i, "\x1b]0\a", 4);
+	free(filtered(&in, 1000, true, &size));
+	CHECK_INT(size, sizeof(data));
+}
+
 /* Too long to be kept: dropped as a whole, and what follows is seen. */
 static void test_too_long(void)
 {
@@ -224,6 +237,7 @@ int main(void)
 	test_dropped();
 	test_parts();
 	test_single_bytes();
+	test_no_growth();
 	test_too_long();
 	return 0;
 }
