@@ -30,7 +30,7 @@ def inhabitants(process):
 
 # ---- --timeout ---------------------------------------------------------------------------------------------------
 def test_timeout(personality, run):
-    assert run([personality, *HOST, "--timeout", "0.3", "sleep", "100"]).returncode == 124
+    assert run([personality, *HOST, "--timeout", "0.3", "sleep", "5"]).returncode == 124
     assert run([personality, *HOST, "--timeout", "100", "sh", "-c", "exit 3"]).returncode == 3
     assert run([personality, *HOST, "--timeout", "0", "sh", "-c", "sleep 0.2; exit 4"]).returncode == 4
 
@@ -111,7 +111,7 @@ def test_stop_signal(cloche, run, name):
 
 
 def test_stop_signal_in_place_of_term(cloche, popen):
-    code = "trap 'echo int; exit 5' INT; trap 'echo term' TERM; echo ready; while :; do sleep 0.1; done"
+    code = "trap 'echo int; exit 5' INT; trap 'echo term; exit 6' TERM; echo ready; while :; do sleep 0.1; done"
     process = ready(popen([cloche, *HOST, "--stop-signal", "INT", "sh", "-c", code]))
     process.send_signal(signal.SIGTERM)
     assert (process.wait(60), process.stdout.read()) == (5, "int\n")
@@ -137,7 +137,7 @@ def test_term_that_is_not_heard(cloche, popen):
     process.send_signal(signal.SIGTERM)
     time.sleep(1)
     assert process.poll() is None
-    process = ready(popen([cloche, *HOST, "--kill-after", "0.3", "sh", "-c", STUBBORN]))
+    process = ready(popen([cloche, *HOST, "--kill-after", "0.3", "sh", "-c", "trap '' TERM; echo ready; sleep 10"]))
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 137
 
