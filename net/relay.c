@@ -123,8 +123,13 @@ static int fill(struct conn *conn, size_t from)
 		return -ENFILE;
 	got = splice(conn->items[from].fd, NULL, half->pipe[1], NULL, PIPE_BYTES,
 		     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-	if (half->is_urgent && !half->held && (got == 0 || (got < 0 && errno == EAGAIN)))
+	/* Before an urgent byte splice(2) finds nothing, and with the end behind it, that looks
+	 * like the end. */
+	if (got == 0 || (got < 0 && errno == EAGAIN && half->is_urgent)) {
+		if (half->held)
+			return 0; /* once there is room for certain */
 		got = copy_urgent(conn->items[from].fd, half->pipe[1]);
+	}
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	half->has_ended = got == 0;
