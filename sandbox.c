@@ -13,6 +13,7 @@
 #include "spec/explain.h"
 #include "spec/plan-landlock.h"
 #include "spec/report.h"
+#include "watch/manage.h"
 #include "watch/net.h"
 #include "watch/policy.h"
 #include "watch/run.h"
@@ -41,9 +42,13 @@ static const struct personality *personality_of(const char *name)
 	return personality ? personality : personality_find("cloche");
 }
 
-static void print_help(const char *program, FILE *out)
+static void print_help(const struct personality *personality, const char *program, FILE *out)
 {
-	fprintf(out, "usage: %s [OPTIONS...] [--] COMMAND [ARGS...]\n\n%s", program, option_help);
+	fprintf(out, "usage: %s [OPTIONS...] [--] COMMAND [ARGS...]\n", program);
+	if (!personality->is_bwrap_level)
+		fprintf(out, "       %s ps [--json] | kill [-s SIGNAL] NAME | wait NAME\n",
+			program);
+	fprintf(out, "\n%s", option_help);
 }
 
 static void print_version(const struct personality *personality)
@@ -158,7 +163,7 @@ static int execute(const struct plan *plan, struct facts *facts, struct enter_ti
 static int no_command(const struct spec *spec, const char *program, struct cloche_error *err)
 {
 	if (spec->personality->is_bwrap_level) {
-		print_help(program, stderr);
+		print_help(spec->personality, program, stderr);
 		return -ECANCELED; /* the help is the message */
 	}
 	error_set_hint(err, HINT_NO_COMMAND);
@@ -205,7 +210,7 @@ static int act(const struct spec *spec, char **argv, int *ret_status, struct clo
 	*ret_status = 0;
 	switch (spec->action) {
 	case ACTION_HELP:
-		print_help(argv[0], stdout);
+		print_help(spec->personality, argv[0], stdout);
 		return 0;
 	case ACTION_VERSION:
 		print_version(spec->personality);
@@ -230,6 +235,12 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	spec.personality = personality_of(argv[0]);
+	if (!spec.personality->is_bwrap_level) {
+		status = manage_main(argv);
+		if (status >= 0)
+			return status;
+		status = 0;
+	}
 	r = fd_hold_stdio();
 	if (r < 0)
 		(void)error_set(&err, ERROR_PIPE, -r, "placeholders for closed descriptors");

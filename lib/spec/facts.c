@@ -77,6 +77,18 @@ static bool limit_is_0(void)
 	return fd >= 0 && read(fd, text, sizeof(text)) == 2 && text[0] == '0' && text[1] == '\n';
 }
 
+static const char *environment(const struct facts *facts, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (facts->env_is_unsafe)
+		return NULL;
+	for (char *const *variable = facts->environ; *variable; variable++)
+		if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
+			return *variable + length + 1;
+	return NULL;
+}
+
 void facts_read(struct facts *facts, char *const *variables)
 {
 	uint64_t permitted = process_permitted_caps();
@@ -88,6 +100,7 @@ void facts_read(struct facts *facts, char *const *variables)
 	facts->privilege = file_privilege(facts->uid, facts->gid, permitted);
 	facts->environ = variables;
 	facts->env_is_unsafe = getauxval(AT_SECURE) != 0;
+	facts->runtime_dir = environment(facts, "XDG_RUNTIME_DIR");
 	facts->cwd = getcwd(NULL, 0);
 	if (facts->cwd && facts->cwd[0] != '/') { /* "(unreachable)..." */
 		free(facts->cwd);
@@ -99,18 +112,6 @@ void facts_read(struct facts *facts, char *const *variables)
 	facts->userns_limit_is_0 = facts->is_root && limit_is_0();
 	facts->has_cgroup_ns = access("/proc/self/ns/cgroup", F_OK) == 0;
 	facts->has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
-}
-
-static const char *environment(const struct facts *facts, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (facts->env_is_unsafe)
-		return NULL;
-	for (char *const *variable = facts->environ; *variable; variable++)
-		if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
-			return *variable + length + 1;
-	return NULL;
 }
 
 /* Cuts the next ":"-separated field off *@line. */

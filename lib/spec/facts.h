@@ -52,10 +52,12 @@ struct facts {
 	size_t device_count;
 	bool knows_rlimits; /* read only where an option sets one */
 	struct rlimit rlimits[RLIM_NLIMITS];
-	int landlock_abi;      /* 0: none, or not asked */
-	int namespaces_errnum; /* why there can be no namespaces; 0: they work, or not asked */
-	bool env_is_unsafe;    /* AT_SECURE: no path of the environment is to be believed */
-	struct facts_net net;  /* only by facts_read_net() */
+	int landlock_abi;	 /* 0: none, or not asked */
+	int namespaces_errnum;	 /* why there can be no namespaces; 0: they work, or not asked */
+	bool env_is_unsafe;	 /* AT_SECURE: no path of the environment is to be believed */
+	const char *runtime_dir; /* $XDG_RUNTIME_DIR, borrowed; NULL where it is not set or not to
+				    be believed */
+	struct facts_net net;	 /* only by facts_read_net() */
 	/* The rest is read only for a root directory and environment of our own making. */
 	struct facts_entry links[FACTS_LINK_COUNT]; /* /bin, /sbin, /lib, /lib32, /lib64, /libx32 */
 	char *user;				    /* login name, NULL where unknown */

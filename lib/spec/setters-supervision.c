@@ -18,6 +18,18 @@ int set_pty(struct parser *parser, int use, long param, struct cloche_error *err
 	return 0;
 }
 
+int set_name(struct parser *parser, int use, long param, struct cloche_error *err)
+{
+	const char *text = parser_arg(parser, use, 0);
+	bool repeated = parser->spec->name.text;
+
+	(void)param;
+	if (!spec_is_name(text))
+		return error_set(err, ERROR_INVALID_NAME, 0, text);
+	parser->spec->name = (struct spec_string){ .text = text, .use = use };
+	return parser_note_repeat(parser, use, repeated, err);
+}
+
 /* The init process understands these otherwise, or nobody could catch them (init.h). */
 static bool is_taken(int number)
 {

@@ -4,6 +4,7 @@
  */
 #include "spec/spec.h"
 
+#include <ctype.h>
 #include <string.h>
 
 void *spec_add(void *array, size_t *count, size_t size)
@@ -65,4 +66,16 @@ void spec_free(struct spec *spec)
 	free(spec->io.secrets);
 	free(spec->consumed_fds);
 	free(spec->warned_uses);
+}
+
+bool spec_is_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length > SPEC_NAME_MAX || !isalnum((unsigned char)name[0]))
+		return false;
+	for (const char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			return false;
+	return true;
 }

@@ -400,6 +400,7 @@ struct spec {
 	struct spec_io io;
 	struct spec_net net;
 	enum pty_choice pty;
+	struct spec_string name;
 	struct spec_stop stop;
 
 	struct spec_string argv0;
@@ -413,6 +414,12 @@ struct spec {
 	int *warned_uses; /* repeated single-value options, for a warning each */
 	size_t warned_use_count;
 };
+
+/* The longest name of a sandbox. */
+#define SPEC_NAME_MAX 64
+
+/** spec_is_name - may a sandbox have this name? Letters, digits, and . _ - behind the first one */
+bool spec_is_name(const char *name);
 
 /** spec_free - release what the spec owns; fine on a zeroed one */
 void spec_free(struct spec *spec);

@@ -100,13 +100,10 @@ void init_add_forwarded(const struct plan *plan, sigset_t *set)
  * Where no pid namespace ends with us, the supervisor's death must not kill us before we have
  * killed what COMMAND left behind.
  */
-static void block_signals(const struct plan *plan, sigset_t *ret_set)
+static void block_signals(sigset_t *ret_set)
 {
-	sigemptyset(ret_set);
-	sigaddset(ret_set, SIGCHLD);
-	sigaddset(ret_set, INIT_SIGNAL_END);
-	sigaddset(ret_set, INIT_SIGNAL_FOREGROUND);
-	init_add_forwarded(plan, ret_set);
+	/* All: cloche kill may send any. */
+	sigfillset(ret_set);
 	(void)sigprocmask(SIG_SETMASK, ret_set, NULL);
 }
 
@@ -304,7 +301,7 @@ void init_main(struct enter *enter)
 	if (terminal_lead(enter, &err) < 0 || take_locks(enter, &err) < 0 ||
 	    open_family(enter, &family, &err) < 0)
 		child_fail(enter, &err);
-	block_signals(enter->plan, &set);
+	block_signals(&set);
 	overwrite_arguments(enter); /* before COMMAND can look */
 	/*
 	 * vfork(2) spares the copy of the page tables, and COMMAND's process only ever ends in

@@ -217,6 +217,9 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 	/* What COMMAND waits for is ours alone to write, or to let fall. */
 	close_pointer(&enter->net_mapped_fd);
 	close_pointer(&enter->net_go_fd);
+	r = registry_tell(&run->registry, run->plan, pid, err);
+	if (r < 0)
+		return r;
 	r = run->plan->net.is_on ? net_start(&run->net, run->plan, pid, err) : 0;
 	if (r < 0)
 		return r;
@@ -293,13 +296,19 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		.cgroup = CGROUP_INIT,
 		.net = NET_RUN_INIT,
 		.pty = PTY_INIT,
+		.registry = REGISTRY_INIT,
+		.control = CONTROL_INIT,
 	};
 	struct enter enter = { .plan = plan, .facts = facts, .title = title };
 	int r;
 
 	err->stage = STAGE_START;
 	stop_start(&run.stop, plan, plan->timeout ? stop_now() : 0);
-	r = join_prepare(plan, facts, &run.joins, err);
+	r = registry_enter(&run.registry, plan, facts, err);
+	if (r == 0)
+		r = control_start(&run.control, &run.registry, plan, err);
+	if (r == 0)
+		r = join_prepare(plan, facts, &run.joins, err);
 	if (r == 0)
 		r = pin_prepare(plan, &run.pin, err);
 	if (r == 0)
@@ -318,9 +327,11 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	net_end(&run.net, plan, &run.usage);
 	supervise_wait_for_usage(&run);
 	cgroup_end(&run.cgroup, plan, &run.usage);
+	registry_leave(&run.registry);
 	if (r < 0) {
 		prepare_free(&enter); /* else we end soon, and the pages are shared with pid 1 */
 		diagnose(plan, err);
+		control_end(&run.control, -1);
 		usage_write(plan->spec, &run.usage, report_status(plan->personality, err));
 		return r;
 	}
@@ -328,6 +339,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		run.status = 128 + run.interrupted;
 	if (run.stop.timed_out)
 		run.status = STATUS_TIMED_OUT;
+	control_end(&run.control, run.status);
 	*ret_status = run.status;
 	if (run.executed)
 		status_exited(plan->spec, run.status);

@@ -42,7 +42,7 @@ void supervise_kill(const struct run *run)
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[15 + PIN_FD_COUNT] = { run->pidfd,
+	int keep[18 + PIN_FD_COUNT] = { run->pidfd,
 					run->error_fd,
 					run->status_fd,
 					run->signal_fd,
@@ -56,10 +56,13 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->net.go_fd,
 					run->pty.channel_fd,
 					run->pty.in_fd,
-					run->pty.out_fd };
+					run->pty.out_fd,
+					run->registry.dir_fd,
+					run->registry.lock_fd,
+					run->control.listen_fd };
 	int r;
 
-	memcpy(keep + 15, run->pin.fds, sizeof(run->pin.fds));
+	memcpy(keep + 18, run->pin.fds, sizeof(run->pin.fds));
 	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
@@ -151,6 +154,29 @@ static void end_by_force(struct run *run)
 	supervise_kill(run);
 }
 
+/* SIGTERM is what asks COMMAND to end, as --stop-signal has it. */
+static void pass_on(struct run *run, int number)
+{
+	if (number == SIGTERM) {
+		number = run->plan->stop_signal;
+		stop_asked(&run->stop, run->plan, stop_now());
+	}
+	tell(run, number);
+}
+
+/* What was asked for over the control socket. */
+static void obey(struct run *run, const struct pollfd *fds)
+{
+	struct control_request request;
+
+	while (control_act(&run->control, fds, &request)) {
+		if (request.verb == CONTROL_KILL)
+			end_by_force(run);
+		else
+			pass_on(run, request.signal);
+	}
+}
+
 /* SIGTSTP. A COMMAND with a terminal of its own stops, if it wants, and we follow (pty.c); any
  * other and we stop at once. */
 static void suspend(struct run *run)
@@ -189,12 +215,8 @@ static void pass_signal(struct run *run)
 	}
 	if (number == SIGCONT)
 		pty_resume(&run->pty);
-	if (number == SIGTERM) {
-		number = run->plan->stop_signal;
-		stop_asked(&run->stop, run->plan, stop_now());
-	}
 	if (!run->executed || !is_terminals || run->plan->new_session)
-		tell(run, number);
+		pass_on(run, number);
 	if (number == SIGTSTP)
 		suspend(run);
 }
@@ -253,22 +275,22 @@ static void follow_parent(struct run *run)
 }
 
 #define POLL_PTY 6
+#define POLL_CONTROL (POLL_PTY + PTY_POLLS)
 
 /* One round of waiting. */
 static int follow(struct run *run, struct cloche_error *err)
 {
-	struct pollfd fds[] = {
-		{ .fd = run->error_fd, .events = POLLIN },
-		{ .fd = run->status_fd, .events = POLLIN },
-		{ .fd = run->pidfd, .events = POLLIN },
-		{ .fd = run->signal_fd, .events = POLLIN },
-		{ .fd = run->parent_pidfd, .events = POLLIN },
-		{ .fd = run->net.control_fd, .events = POLLIN },
-		[POLL_PTY + PTY_POLLS - 1] = { .fd = -1 },
+	const int own[POLL_PTY] = {
+		run->error_fd,	run->status_fd,	   run->pidfd,
+		run->signal_fd, run->parent_pidfd, run->net.control_fd,
 	};
+	struct pollfd fds[POLL_CONTROL + CONTROL_POLLS];
 	int silence = patience(run), wait, ready, r = 0;
 
+	for (size_t i = 0; i < POLL_PTY; i++)
+		fds[i] = (struct pollfd){ .fd = own[i], .events = POLLIN };
 	pty_poll(&run->pty, fds + POLL_PTY);
+	control_poll(&run->control, fds + POLL_CONTROL);
 	wait = sooner(silence, pty_patience(&run->pty));
 	if (run->stop.ask_at || run->stop.kill_at)
 		wait = sooner(wait, stop_patience(&run->stop, stop_now()));
@@ -292,6 +314,8 @@ static int follow(struct run *run, struct cloche_error *err)
 		pass_signal(run);
 	if (r == 0)
 		pty_act(&run->pty, fds + POLL_PTY);
+	if (r == 0)
+		obey(run, fds + POLL_CONTROL);
 	if (r == 0 && fds[1].revents)
 		read_status(run);
 	if (r == 0 && !run->ended && fds[2].revents)

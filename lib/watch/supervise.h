@@ -6,6 +6,7 @@
 
 #include "enter/enter.h"
 #include "watch/cgroup.h"
+#include "watch/control.h"
 #include "watch/join.h"
 #include "watch/net.h"
 #include "watch/pin.h"
@@ -35,6 +36,8 @@ struct run {
 	struct net_run net;
 	struct pty pty;
 	struct stop stop;
+	struct registry registry;
+	struct control control;
 	struct usage usage;
 };
 

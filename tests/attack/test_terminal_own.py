@@ -218,6 +218,33 @@ def test_P2_control_without_a_sandbox(console):
     os.killpg(console.process.pid, signal.SIGKILL)
 
 
+CONTROL = """
+import glob, json, os, socket, sys
+for path in glob.glob(sys.argv[1] + "/cloche/*.socket"):
+    peer = socket.socket(socket.AF_UNIX); peer.connect(path); peer.settimeout(20)
+    try:
+        peer.sendall(b'{"command": "kill", "signal": "KILL"}\\n')
+        print(path.rsplit("/", 1)[1], peer.makefile().read().split("\\n"))
+    except OSError as error: print(path.rsplit("/", 1)[1], error)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--share-pid"], ["--share-net"]], ids=lambda o: "".join(o) or "default")
+def test_P2_control_sockets(run, popen, cloche, tmp_path, options):
+    """The directory is shown inside, with the sockets of another sandbox and of its own."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    env = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    other = popen([cloche, *HOST, "--name", "other", "sh", "-c", "echo ready; exec sleep 1000"], env=env)
+    assert other.stdout.readline() == "ready\n"
+    bind = ["--bind", tmp_path, tmp_path]
+    attack = [PYTHON, "-c", CONTROL, tmp_path / "run"]
+    result = run([cloche, *HOST, "--name", "own", *bind, *options, *attack], env=env)
+    assert result.returncode == 0 and result.stdout.count(".socket") == 2, result
+    assert '"ok": true' not in result.stdout and other.poll() is None, result
+    assert '"ok": true' in run(attack, env=env).stdout  # the control
+    assert other.wait(60) == 137
+
+
 # ---- P6, P7: the time limit --------------------------------------------------------------------------------------
 OUTLAST = """
 import os, signal, time

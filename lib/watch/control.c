@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The control socket. It lies in a directory that is the user's alone, and the kernel tells whose
+ * process a peer is (SO_PEERCRED): the user's or root's. What comes is bounded and never waited
+ * for: a peer that sends garbage gets an error, one that sends too much or does not read is closed.
+ */
+#include "watch/control.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+
+#include "base/jsonr.h"
+#include "base/jsonw.h"
+#include "base/signals.h"
+#include "base/str.h"
+
+#define GREETING "{\"cloche-control\": 1}\n"
+
+static void drop(struct control_client *client)
+{
+	close_pointer(&client->fd);
+	client->fd = -EBADF;
+	free(client->line);
+	client->line = NULL;
+}
+
+/* A peer that does not read has itself to blame. */
+static void answer(struct control_client *client, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)length)
+		drop(client);
+}
+
+static void format_refusal(const char *why, struct str_buf *out)
+{
+	str_add(out, "{\"ok\": false, \"error\": ");
+	jsonw_string(out, why);
+	str_add(out, "}\n");
+}
+
+static void refuse(struct control_client *client, const char *why)
+{
+	char text[128];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	format_refusal(why, &out);
+	answer(client, text);
+}
+
+/* Who is no client yet. */
+static void refuse_connection(int fd, const char *why)
+{
+	char text[128];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	format_refusal(why, &out);
+	ignore(send(fd, text, out.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+int control_start(struct control *control, const struct registry *registry, const struct plan *plan,
+		  struct cloche_error *err)
+{
+	control->listen_fd = -EBADF;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		control->clients[i] = (struct control_client){ .fd = -EBADF };
+	if (registry->lock_fd < 0)
+		return 0;
+	control->listen_fd = registry_listen(registry);
+	if (control->listen_fd >= 0)
+		return 0;
+	err->use = plan->spec->name.use;
+	return error_set(err, ERROR_NAME_LOCK, -control->listen_fd, registry->name);
+}
+
+void control_poll(const struct control *control, struct pollfd *fds)
+{
+	fds[0] = (struct pollfd){ .fd = control->listen_fd, .events = POLLIN };
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		fds[1 + i] =
+			(struct pollfd){ .fd = control->listen_fd < 0 ? -1 : control->clients[i].fd,
+					 .events = POLLIN };
+}
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* since Linux 6.5 */
+#endif
+
+/* Is @pid in the same namespace of this kind as we are? */
+static bool shares_namespace(pid_t pid, const char *kind)
+{
+	char path[64], theirs[64], ours[64];
+	ssize_t their_length, our_length;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, kind);
+	their_length = readlink(path, theirs, sizeof(theirs));
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	our_length = readlink(path, ours, sizeof(ours));
+	return our_length > 0 && our_length == their_length &&
+	       memcmp(ours, theirs, (size_t)our_length) == 0;
+}
+
+/*
+ * A process of the user's or root's, and none inside a sandbox: where that shows the directory, a
+ * bind of / does, its COMMAND would have the same uid. It must live while it is looked at, since
+ * its number could become another's.
+ */
+static bool is_trusted(int fd)
+{
+	struct pollfd life = { .events = POLLIN };
+	_close_ int pidfd = -EBADF;
+	struct ucred peer;
+	socklen_t size = sizeof(peer), fd_size = sizeof(pidfd);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0 ||
+	    (peer.uid != geteuid() && peer.uid != 0))
+		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &fd_size) < 0)
+		pidfd = pidfd_open(peer.pid, 0);
+	life.fd = pidfd;
+	return pidfd >= 0 && shares_namespace(peer.pid, "user") &&
+	       shares_namespace(peer.pid, "pid") && poll(&life, 1, 0) == 0;
+}
+
+static void take_client(struct control *control)
+{
+	_close_ int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!is_trusted(fd)) {
+		refuse_connection(fd, "not from here");
+		return;
+	}
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd >= 0)
+			continue;
+		*client =
+			(struct control_client){ .fd = take_fd(&fd), .line = malloc(CONTROL_LINE) };
+		if (client->line)
+			answer(client, GREETING);
+		else
+			drop(client);
+		return;
+	}
+	refuse_connection(fd, "too many connections");
+}
+
+static void obey_kill(struct control_client *client, const struct json_document *message,
+		      struct control_request *ret_request)
+{
+	const char *name = jsonr_string(message, 0, "signal");
+	int number = SIGTERM;
+
+	if (name && signals_parse(name, &number) < 0) {
+		refuse(client, "not a signal");
+		return;
+	}
+	if (number == SIGSTOP) {
+		refuse(client, "SIGSTOP cannot be sent: send SIGTSTP");
+		return;
+	}
+	ret_request->verb = number == SIGKILL ? CONTROL_KILL : CONTROL_SIGNAL;
+	ret_request->signal = number;
+	answer(client, "{\"ok\": true}\n");
+}
+
+/* One line, without its newline. */
+static void obey(struct control_client *client, char *line, struct control_request *ret_request)
+{
+	struct json_document message;
+	const char *command;
+
+	if (jsonr_parse(line, &message) < 0) {
+		refuse(client, "not a JSON object");
+		return;
+	}
+	command = jsonr_string(&message, 0, "command");
+	if (!command) {
+		refuse(client, "no command");
+	} else if (strcmp(command, "kill") == 0) {
+		obey_kill(client, &message, ret_request);
+	} else if (strcmp(command, "wait") == 0) {
+		client->waits = true;
+		answer(client, "{\"ok\": true}\n");
+	} else {
+		refuse(client, "unknown command");
+	}
+}
+
+/* The first whole line of what has come, if there is one. */
+static bool take_line(struct control_client *client, struct control_request *ret_request)
+{
+	char *newline = memchr(client->line, '\n', client->length);
+	char line[CONTROL_LINE];
+	size_t length;
+
+	if (!newline) {
+		if (client->length == CONTROL_LINE)
+			drop(client);
+		return false;
+	}
+	length = (size_t)(newline - client->line);
+	memcpy(line, client->line, length);
+	line[length] = '\0';
+	client->length -= length + 1;
+	memmove(client->line, newline + 1, client->length);
+	if (memchr(line, '\0', length))
+		refuse(client, "not a JSON object");
+	else
+		obey(client, line, ret_request);
+	return true;
+}
+
+static void read_client(struct control_client *client)
+{
+	ssize_t got = recv(client->fd, client->line + client->length, CONTROL_LINE - client->length,
+			   MSG_DONTWAIT);
+
+	if (got > 0)
+		client->length += (size_t)got;
+	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		drop(client);
+}
+
+bool control_act(struct control *control, const struct pollfd *fds,
+		 struct control_request *ret_request)
+{
+	*ret_request = (struct control_request){ 0 };
+	if (control->listen_fd < 0)
+		return false;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd < 0 || !fds[1 + i].revents)
+			continue;
+		read_client(client);
+		while (client->fd >= 0 && !ret_request->verb && take_line(client, ret_request))
+			;
+		if (ret_request->verb)
+			return true;
+	}
+	if (fds[0].revents)
+		take_client(control);
+	return false;
+}
+
+void control_end(struct control *control, int status)
+{
+	char text[64];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	if (control->listen_fd < 0)
+		return;
+	str_add(&out, "{\"event\": \"ended\"");
+	jsonw_key(&out, "exit-code");
+	if (status < 0)
+		str_add(&out, "null");
+	else
+		str_add_number(&out, (uint64_t)status);
+	str_add(&out, "}\n");
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd >= 0 && client->waits)
+			answer(client, text);
+		if (client->fd >= 0)
+			drop(client);
+	}
+	close_pointer(&control->listen_fd);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * cloche ps, kill, wait: from outside, as the user whose sandboxes they are. What the registry's
+ * files say is shown; who is signalled or waited for is decided by the kernel's word for who holds
+ * the lock.
+ */
+#include "watch/manage.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/jsonr.h"
+#include "base/jsonw.h"
+#include "base/num.h"
+#include "base/signals.h"
+#include "base/str.h"
+#include "watch/control.h"
+
+#define STATUS_FAILED 125
+#define STATUS_NONE 1 /* there is no such sandbox */
+
+struct command {
+	const char *name, *usage;
+	int (*run)(char **arguments, int registry_fd);
+};
+
+static const struct command *find_command(const char *name);
+
+static int complain(const char *command, const char *subject, const char *what)
+{
+	char text[256];
+	struct str_buf escaped = { .data = text, .size = sizeof(text) };
+
+	str_add_escaped(&escaped, subject);
+	fprintf(stderr, "cloche %s: %s%s%s\n", command, text, *text ? ": " : "", what);
+	return STATUS_FAILED;
+}
+
+static int show_usage(const char *command)
+{
+	fprintf(stderr, "usage: cloche %s %s\n", command, find_command(command)->usage);
+	return STATUS_FAILED;
+}
+
+/* ---- entries ---- */
+
+/* The name behind @file, without its suffix, into @name; false: it is no lock. */
+static bool name_of_file(const char *file, char name[SPEC_NAME_MAX + 1])
+{
+	static const char suffix[] = ".lock";
+
+	if (!str_ends(file, suffix) || strlen(file) > SPEC_NAME_MAX + strlen(suffix))
+		return false;
+	str_copy(name, strlen(file) - strlen(suffix) + 1, file);
+	return spec_is_name(name);
+}
+
+static int by_name(const void *one, const void *other)
+{
+	return strcmp(((const struct registry_entry *)one)->name,
+		      ((const struct registry_entry *)other)->name);
+}
+
+/* All entries, ordered by name; the caller frees the list and what is in it. Count or -errno */
+static ssize_t read_all(int dir_fd, struct registry_entry **ret_entries)
+{
+	struct registry_entry *entries = NULL;
+	size_t count = 0;
+	struct dirent *file;
+	int fd = dir_fd < 0 ? -1 : dup(dir_fd);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	while (dir && (file = readdir(dir))) {
+		struct registry_entry entry, *added;
+		char name[SPEC_NAME_MAX + 1];
+
+		if (!name_of_file(file->d_name, name) || registry_read(dir_fd, name, &entry) <= 0)
+			continue;
+		added = spec_add(&entries, &count, sizeof(entry));
+		if (added)
+			*added = entry;
+		else
+			registry_entry_free(&entry);
+	}
+	if (dir)
+		(void)closedir(dir);
+	if (count)
+		qsort(entries, count, sizeof(*entries), by_name);
+	*ret_entries = entries;
+	return (ssize_t)count;
+}
+
+static void free_all(struct registry_entry *entries, ssize_t count)
+{
+	for (ssize_t i = 0; i < count; i++)
+		registry_entry_free(&entries[i]);
+	free(entries);
+}
+
+/* The sandbox that is called @word, or whose supervisor has that pid; 1, 0: there is none */
+static int find(int dir_fd, const char *word, struct registry_entry *ret_entry)
+{
+	struct registry_entry *entries;
+	uint64_t pid;
+	ssize_t count;
+	int found = 0;
+
+	if (dir_fd >= 0 && spec_is_name(word) && registry_read(dir_fd, word, ret_entry) > 0)
+		return 1;
+	if (num_parse(word, INT32_MAX, &pid) < 0)
+		return 0;
+	count = read_all(dir_fd, &entries);
+	for (ssize_t i = 0; i < count; i++) {
+		if (found || (uint64_t)entries[i].pid != pid) {
+			registry_entry_free(&entries[i]);
+			continue;
+		}
+		*ret_entry = entries[i];
+		found = 1;
+	}
+	free(entries);
+	return found;
+}
+
+/* ---- ps ---- */
+
+/* Bytes resident in @pid and all that it started, shared pages counted in each. */
+static uint64_t memory_of(pid_t pid, bool counts_itself)
+{
+	char path[64], line[4096];
+	unsigned long long size, resident = 0;
+	uint64_t total = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	file = counts_itself ? fopen(path, "re") : NULL;
+	if (file) {
+		if (fscanf(file, "%llu %llu", &size, &resident) == 2)
+			total = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+		(void)fclose(file);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return total;
+	while (fscanf(file, "%4095s", line) == 1) {
+		uint64_t child;
+
+		if (num_parse(line, INT32_MAX, &child) == 0)
+			total += memory_of((pid_t)child, true);
+	}
+	(void)fclose(file);
+	return total;
+}
+
+static uint64_t uptime_of(const struct json_document *told)
+{
+	const char *text = jsonr_number(told, 0, "started");
+	uint64_t started, now = (uint64_t)time(NULL);
+
+	return text && num_parse(text, INT64_MAX, &started) == 0 && started < now ? now - started
+										  : 0;
+}
+
+static void put_words(const struct json_document *told, bool is_json)
+{
+	size_t list = jsonr_member(told, 0, "command");
+	char text[1024];
+	const char *separator = "";
+
+	if (!list || told->values[list].type != JSON_ARRAY)
+		return;
+	for (size_t i = list + 1; i < told->values[list].end; i = told->values[i].end) {
+		struct str_buf out = { .data = text, .size = sizeof(text) };
+
+		text[0] = '\0';
+		if (is_json)
+			jsonw_string(&out, told->values[i].text ? told->values[i].text : "");
+		else if (told->values[i].text)
+			str_add_escaped(&out, told->values[i].text);
+		printf("%s%s", separator, text);
+		separator = is_json ? ", " : " ";
+	}
+}
+
+static const char *network_of(const struct json_document *told)
+{
+	static const char *const known[] = { "own", "none", "shared" };
+	const char *network = jsonr_string(told, 0, "network");
+
+	for (size_t i = 0; network && i < ARRAY_SIZE(known); i++)
+		if (strcmp(network, known[i]) == 0)
+			return known[i];
+	return "?";
+}
+
+static void show(struct registry_entry *entry, bool is_json)
+{
+	struct json_document told;
+	uint64_t memory = memory_of(entry->pid, false);
+
+	if (jsonr_parse(entry->text, &told) < 0)
+		told.count = 0; /* it has not told anything yet */
+	if (is_json) {
+		printf("{\"name\": \"%s\", \"pid\": %d, \"uptime\": %llu, \"memory\": %llu, "
+		       "\"network\": \"%s\", \"command\": [",
+		       entry->name, (int)entry->pid, (unsigned long long)uptime_of(&told),
+		       (unsigned long long)memory, network_of(&told));
+		put_words(&told, true);
+		printf("]}");
+		return;
+	}
+	printf("%-20s %8d %8llu %9lluK %-7s ", entry->name, (int)entry->pid,
+	       (unsigned long long)uptime_of(&told), (unsigned long long)(memory >> 10),
+	       network_of(&told));
+	put_words(&told, false);
+	printf("\n");
+}
+
+static int run_ps(char **arguments, int registry_fd)
+{
+	bool is_json = arguments[0] && strcmp(arguments[0], "--json") == 0;
+	struct registry_entry *entries;
+	ssize_t count;
+
+	if (arguments[0] && (!is_json || arguments[1]))
+		return show_usage("ps");
+	count = read_all(registry_fd, &entries);
+	if (is_json)
+		printf("[");
+	else
+		printf("%-20s %8s %8s %10s %-7s %s\n", "NAME", "PID", "SECONDS", "MEMORY",
+		       "NETWORK", "COMMAND");
+	for (ssize_t i = 0; i < count; i++) {
+		if (is_json && i)
+			printf(",\n");
+		show(&entries[i], is_json);
+	}
+	if (is_json)
+		printf("]\n");
+	free_all(entries, count);
+	return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
+}
+
+/* ---- kill and wait ---- */
+
+/* The next line on @fd, without its newline; false at the end. */
+static bool read_line(int fd, char *line, size_t size)
+{
+	for (size_t length = 0; length + 1 < size; length++) {
+		if (recv(fd, line + length, 1, 0) != 1)
+			return false;
+		if (line[length] == '\n') {
+			line[length] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Sends @request to the supervisor of @entry, and reads its greeting and its answer. Descriptor,
+ * -errno, or -EPROTO with its error in @line. */
+static int ask(int registry_fd, const struct registry_entry *entry, const char *request, char *line,
+	       size_t size)
+{
+	_close_ int fd = registry_connect(registry_fd, entry->name);
+	struct json_document answer;
+	const char *error;
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (fd < 0)
+		return fd;
+	/* Nobody but who holds the name. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid != entry->pid)
+		return -ESRCH;
+	if (!read_line(fd, line, size) || jsonr_parse(line, &answer) < 0)
+		return -ECONNRESET;
+	if (jsonr_member(&answer, 0, "cloche-control")) { /* else it refuses to listen */
+		ignore(send(fd, request, strlen(request), MSG_NOSIGNAL));
+		if (!read_line(fd, line, size) || jsonr_parse(line, &answer) < 0)
+			return -ECONNRESET;
+	}
+	if (answer.values[jsonr_member(&answer, 0, "ok")].type == JSON_TRUE)
+		return take_fd(&fd);
+	error = jsonr_string(&answer, 0, "error");
+	memmove(line, error ? error : "", error ? strlen(error) + 1 : 1);
+	return -EPROTO;
+}
+
+static int ask_failed(const char *command, const char *word, int r, const char *line)
+{
+	return complain(command, word, r == -EPROTO ? line : strerror(-r));
+}
+
+static int run_kill(char **arguments, int registry_fd)
+{
+	const char *name = "TERM";
+	struct registry_entry entry;
+	char request[128], line[512];
+	int number, r;
+
+	if (arguments[0] &&
+	    (strcmp(arguments[0], "-s") == 0 || strcmp(arguments[0], "--signal") == 0) &&
+	    arguments[1]) {
+		name = arguments[1];
+		arguments += 2;
+	}
+	if (!arguments[0] || arguments[1])
+		return show_usage("kill");
+	if (signals_parse(name, &number) < 0)
+		return complain("kill", name, "not a signal");
+	if (!find(registry_fd, arguments[0], &entry)) {
+		(void)complain("kill", arguments[0], "no such sandbox");
+		return STATUS_NONE;
+	}
+	snprintf(request, sizeof(request), "{\"command\": \"kill\", \"signal\": \"%d\"}\n", number);
+	r = ask(registry_fd, &entry, request, line, sizeof(line));
+	registry_entry_free(&entry);
+	if (r < 0)
+		return ask_failed("kill", arguments[0], r, line);
+	(void)close(r);
+	return 0;
+}
+
+static int run_wait(char **arguments, int registry_fd)
+{
+	struct registry_entry entry;
+	struct json_document event;
+	const char *code = NULL;
+	uint64_t status;
+	char line[512];
+	int fd;
+
+	if (!arguments[0] || arguments[1])
+		return show_usage("wait");
+	if (!find(registry_fd, arguments[0], &entry)) {
+		(void)complain("wait", arguments[0], "no such sandbox");
+		return STATUS_NONE;
+	}
+	fd = ask(registry_fd, &entry, "{\"command\": \"wait\"}\n", line, sizeof(line));
+	registry_entry_free(&entry);
+	if (fd < 0)
+		return ask_failed("wait", arguments[0], fd, line);
+	if (read_line(fd, line, sizeof(line)) && jsonr_parse(line, &event) == 0)
+		code = jsonr_number(&event, 0, "exit-code");
+	(void)close(fd);
+	if (code && num_parse(code, 255, &status) == 0)
+		return (int)status;
+	return complain("wait", arguments[0], "it ended without telling its status");
+}
+
+/* ---- which ---- */
+
+static const struct command commands[] = {
+	{ "ps", "[--json]", run_ps },
+	{ "kill", "[-s SIGNAL] NAME|PID", run_kill },
+	{ "wait", "NAME|PID", run_wait },
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+int manage_main(char **argv)
+{
+	const struct command *command = argv[1] ? find_command(argv[1]) : NULL;
+	const char *runtime_dir = getauxval(AT_SECURE) ? NULL : getenv("XDG_RUNTIME_DIR");
+	struct cloche_error err = ERROR_INIT;
+	_close_ int registry_fd = -EBADF;
+	char text[512];
+
+	if (!command)
+		return -1;
+	registry_fd = registry_open(runtime_dir, false, &err);
+	if (registry_fd < 0 && err.code != ERROR_NONE)
+		return complain(
+			argv[1], "",
+			error_format(&err,
+				     personality_message(personality_find("cloche"), err.code),
+				     text, sizeof(text)));
+	return command->run(argv + 2, registry_fd);
+}
