@@ -99,6 +99,7 @@ int pty_prepare(struct pty *pty, const struct facts *facts, struct enter *enter,
 
 	if (plan->has_pty || plan->personality->has_pty)
 		terminal_save(&pty->terminal, facts);
+	pty->terminal.is_shared = !plan->has_pty && facts->is_tty[STDOUT_FILENO];
 	if (!plan->has_pty)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)

@@ -70,7 +70,8 @@ void terminal_restore(struct terminal *terminal)
 	for (int i = 0; i < 3; i++)
 		if (terminal->flags[i] >= 0 && fcntl(i, F_GETFL) != terminal->flags[i])
 			(void)fcntl(i, F_SETFL, terminal->flags[i]);
-	if (terminal->fd >= 0 && terminal_is_ours(terminal) && tcgetattr(terminal->fd, &now) == 0 &&
+	if (terminal->fd >= 0 && (terminal->is_raw || terminal->is_shared) &&
+	    terminal_is_ours(terminal) && tcgetattr(terminal->fd, &now) == 0 &&
 	    !is_same(&now, &terminal->saved))
 		set_modes(terminal->fd, &terminal->saved);
 	terminal->is_raw = false;

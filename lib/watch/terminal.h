@@ -14,6 +14,7 @@ struct terminal {
 	int fd; /* borrowed, -1: there is none */
 	struct termios saved, raw;
 	bool is_raw;
+	bool is_shared;	   /* COMMAND has it, and may leave it in any state */
 	bool keeps_output; /* raw for what is typed only: others write to it, too */
 	int flags[3]; /* file status flags of the standard descriptors that are terminals; -1 */
 };
@@ -31,5 +32,5 @@ bool terminal_is_ours(const struct terminal *terminal);
 void terminal_make_raw(struct terminal *terminal);
 
 /** terminal_restore - set what was saved, where COMMAND or we have changed it and the terminal is
- * ours */
+ * ours; what another part of a pipeline has set, a pager, stays */
 void terminal_restore(struct terminal *terminal);

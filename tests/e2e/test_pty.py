@@ -357,6 +357,20 @@ def test_pipeline_into_less(console, cloche):
     assert console.wait() == 0
 
 
+@pytest.mark.skipif(not shutil.which("less"), reason="less is not installed")
+@pytest.mark.parametrize("options", [[], ["--no-pty"]], ids=["pty", "no-pty"])
+def test_pipeline_into_less_that_stays(console, cloche, options):
+    """When the sandbox ends the pager has the terminal as it wants it."""
+    before = console.modes()
+    console.start(["sh", "-c", f"{cloche} {' '.join(HOST)} {' '.join(options)} sh -c 'seq 30; exec sleep 0.5' | less"])
+    console.expect("23\r\n")
+    wait_until(lambda: not any("cloche" in pathlib.Path(f"/proc/{pid}/comm").read_text() for pid in children(console.process.pid)))
+    time.sleep(0.2)
+    assert console.modes() != before
+    console.type("q")
+    assert console.wait() == 0 and console.modes() == before
+
+
 def test_pipeline_that_ends_early(cloche, run):
     result = run(["sh", "-c", f"{cloche} {' '.join(HOST)} --pty yes | head -n 2"])
     assert result.returncode == 0 and result.stdout.split() == ["y", "y"]
