@@ -132,15 +132,16 @@ static int find(int dir_fd, const char *word, struct registry_entry *ret_entry)
 static uint64_t memory_of(pid_t pid, bool counts_itself)
 {
 	char path[64], line[4096];
-	unsigned long long size, resident = 0;
-	uint64_t total = 0;
+	char size[STR_NUMBER_SIZE], resident[STR_NUMBER_SIZE];
+	uint64_t total = 0, pages;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
 	file = counts_itself ? fopen(path, "re") : NULL;
 	if (file) {
-		if (fscanf(file, "%llu %llu", &size, &resident) == 2)
-			total = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+		if (fscanf(file, "%23s %23s", size, resident) == 2 &&
+		    num_parse(resident, UINT32_MAX, &pages) == 0)
+			total = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 		(void)fclose(file);
 	}
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);

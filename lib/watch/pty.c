@@ -6,13 +6,16 @@
  * that does not read stops the writer, and neither stops the supervisor.
  *
  * Job control works as if COMMAND were the caller's job. The supervisor is that job, and COMMAND a
- * job of the init process, which tells what stopped it: the user's suspend character, SIGSTOP: the
- * supervisor stops, too, with the terminal as it was; continued, it goes on, and COMMAND with it;
- *   reading the terminal in the background (SIGTTIN, SIGTTOU): COMMAND gets the foreground inside
- * if the supervisor has it outside, else the supervisor stops as any job that reads in the
- * background. COMMAND begins in the background inside where the supervisor is in the background, or
- * where it is part of a pipeline: another part may be the one that reads the terminal (cloche cat x
- * | less).
+ * job of the init process, which tells what stopped it.
+ *
+ * Where it was the user's suspend character or SIGSTOP, the supervisor stops, too, with the
+ * terminal as it was; continued, it goes on, and COMMAND with it.
+ *
+ * Where it was reading the terminal in the background (SIGTTIN, SIGTTOU), COMMAND gets the
+ * foreground inside if the supervisor has it outside, else the supervisor stops as any job that
+ * reads in the background. COMMAND begins in the background inside where the supervisor is there,
+ * or where it is part of a pipeline: another part may be the one that reads the terminal (cloche
+ * cat x | less).
  */
 #include "watch/pty.h"
 
@@ -76,7 +79,35 @@ static void open_caller_side(struct pty *pty, const struct facts *facts)
 	pty->out_fd = out_anew >= 0 ? out_anew : out;
 }
 
-static int prepare_buffers(struct pty *pty, const struct plan *plan, struct cloche_error *err)
+static const char *variable(const struct facts *facts, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (char *const *entry = facts->environ; *entry; entry++)
+		if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+			return *entry + length + 1;
+	return "";
+}
+
+/* What the caller's terminal reads: its line discipline may say so (IUTF8), or else the locale does
+ * (locale(7)). */
+static bool is_utf8(const struct pty *pty, const struct facts *facts)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	if (pty->terminal.fd < 0 || pty->terminal.saved.c_iflag & IUTF8)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *locale = variable(facts, names[i]);
+
+		if (*locale)
+			return strcasestr(locale, "utf-8") || strcasestr(locale, "utf8");
+	}
+	return false;
+}
+
+static int prepare_buffers(struct pty *pty, const struct plan *plan, const struct facts *facts,
+			   struct cloche_error *err)
 {
 	bool filters = spec_flag(plan->spec, FLAG_PTY_FILTER);
 
@@ -86,7 +117,7 @@ static int prepare_buffers(struct pty *pty, const struct plan *plan, struct cloc
 	if (!pty->in.data || !pty->out.data || (filters && !pty->filter))
 		return error_no_memory(err);
 	if (filters)
-		pty->filter->is_utf8 = pty->terminal.fd < 0 || pty->terminal.saved.c_iflag & IUTF8;
+		pty->filter->is_utf8 = is_utf8(pty, facts);
 	return 0;
 }
 
@@ -107,7 +138,7 @@ int pty_prepare(struct pty *pty, const struct facts *facts, struct enter *enter,
 	pty->channel_fd = pair[0];
 	inside->channel_fd = pair[1];
 	inside->spare_fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	r = prepare_buffers(pty, plan, err);
+	r = prepare_buffers(pty, plan, facts, err);
 	if (r < 0)
 		return r;
 	open_caller_side(pty, facts);

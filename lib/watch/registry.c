@@ -114,27 +114,6 @@ static int lock_name(int dir_fd, const char *name)
 	}
 }
 
-int registry_enter(struct registry *registry, const struct plan *plan, const struct facts *facts,
-		   struct cloche_error *err)
-{
-	const struct spec_string *name = &plan->spec->name;
-
-	if (!name->text)
-		return 0;
-	err->use = name->use;
-	registry->dir_fd = registry_open(facts->runtime_dir, true, err);
-	if (registry->dir_fd < 0)
-		return registry->dir_fd;
-	str_copy(registry->name, sizeof(registry->name), name->text);
-	registry->lock_fd = lock_name(registry->dir_fd, name->text);
-	if (registry->lock_fd < 0)
-		return error_set(err,
-				 registry->lock_fd == -EEXIST ? ERROR_NAME_TAKEN : ERROR_NAME_LOCK,
-				 registry->lock_fd == -EEXIST ? 0 : -registry->lock_fd, name->text);
-	err->use = -1;
-	return 0;
-}
-
 static const char *network_of(const struct plan *plan)
 {
 	if (plan->net.is_on)
@@ -157,33 +136,51 @@ static void put_command(const struct plan *plan, struct str_buf *out)
 	str_add_char(out, ']');
 }
 
-int registry_tell(const struct registry *registry, const struct plan *plan, pid_t pid,
-		  struct cloche_error *err)
+/* What others may know. */
+static int tell(const struct registry *registry, const struct plan *plan)
 {
 	_free_ char *text = malloc(TEXT_MAX);
 	struct str_buf out = { .data = text, .size = TEXT_MAX };
-	int r;
 
-	if (registry->lock_fd < 0)
-		return 0;
 	if (!text)
-		return error_no_memory(err);
+		return -ENOMEM;
 	str_add(&out, "{\"version\": 1");
 	jsonw_key(&out, "name");
 	jsonw_string(&out, registry->name);
 	jsonw_key(&out, "pid");
 	str_add_number(&out, (uint64_t)getpid());
-	jsonw_key(&out, "child-pid");
-	str_add_number(&out, (uint64_t)pid);
 	jsonw_key(&out, "started");
 	str_add_number(&out, (uint64_t)time(NULL));
 	jsonw_key(&out, "network");
 	jsonw_string(&out, network_of(plan));
 	put_command(plan, &out);
 	str_add(&out, "}\n");
-	r = fd_write_all(registry->lock_fd, text, out.length);
-	err->use = r < 0 ? plan->spec->name.use : err->use;
-	return r < 0 ? error_set(err, ERROR_NAME_LOCK, -r, registry->name) : 0;
+	return fd_write_all(registry->lock_fd, text, out.length);
+}
+
+int registry_enter(struct registry *registry, const struct plan *plan, const struct facts *facts,
+		   struct cloche_error *err)
+{
+	const struct spec_string *name = &plan->spec->name;
+	int r;
+
+	if (!name->text)
+		return 0;
+	err->use = name->use;
+	registry->dir_fd = registry_open(facts->runtime_dir, true, err);
+	if (registry->dir_fd < 0)
+		return registry->dir_fd;
+	str_copy(registry->name, sizeof(registry->name), name->text);
+	registry->lock_fd = lock_name(registry->dir_fd, name->text);
+	if (registry->lock_fd < 0)
+		return error_set(err,
+				 registry->lock_fd == -EEXIST ? ERROR_NAME_TAKEN : ERROR_NAME_LOCK,
+				 registry->lock_fd == -EEXIST ? 0 : -registry->lock_fd, name->text);
+	r = tell(registry, plan);
+	if (r < 0)
+		return error_set(err, ERROR_NAME_LOCK, -r, name->text);
+	err->use = -1;
+	return 0;
 }
 
 static void remove_files(int dir_fd, const char *name)

@@ -29,14 +29,10 @@ struct registry {
 
 #define REGISTRY_INIT ((struct registry){ .dir_fd = -EBADF, .lock_fd = -EBADF })
 
-/** registry_enter - take the plan's name; an error if another sandbox has it. What one that was
- * killed left is taken away. */
+/** registry_enter - take the plan's name, and tell what others may know; an error if another
+ * sandbox has it. What one that was killed left is taken away. */
 must_check int registry_enter(struct registry *registry, const struct plan *plan,
 			      const struct facts *facts, struct cloche_error *err);
-
-/** registry_tell - write what others may know, now that the child @pid exists */
-must_check int registry_tell(const struct registry *registry, const struct plan *plan, pid_t pid,
-			     struct cloche_error *err);
 
 /** registry_leave - take the name away */
 void registry_leave(struct registry *registry);

@@ -217,9 +217,6 @@ static int start_child(struct run *run, struct enter *enter, struct cloche_error
 	/* What COMMAND waits for is ours alone to write, or to let fall. */
 	close_pointer(&enter->net_mapped_fd);
 	close_pointer(&enter->net_go_fd);
-	r = registry_tell(&run->registry, run->plan, pid, err);
-	if (r < 0)
-		return r;
 	r = run->plan->net.is_on ? net_start(&run->net, run->plan, pid, err) : 0;
 	if (r < 0)
 		return r;

@@ -174,8 +174,8 @@ def test_modes_are_the_callers(console, cloche):
     modes[6][termios.VINTR] = b"\x07"
     modes[3] &= ~termios.ECHOK
     termios.tcsetattr(console.slave, termios.TCSANOW, modes)
-    console.start([cloche, *HOST, "sh", "-c", "stty -a; sleep 100"])
-    assert "-echok " in console.expect("-extproc")
+    console.start([cloche, *HOST, PYTHON, "-c", "import os, time; os.system('stty -a'); print(40 + 2, flush=True); time.sleep(100)"])
+    assert "-echok " in console.expect("42\r\n")
     assert "intr = ^G;" in console.shown
     console.type("\x07")
     assert console.wait() == 130
@@ -201,8 +201,9 @@ def test_prompt_with_stdin_elsewhere(console, cloche, tmp_path):
 # ---- job control -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("key, status", [("\x03", 130), ("\x1c", 131)], ids=["interrupt", "quit"])
 def test_keys_that_end(console, cloche, key, status):
-    console.start([cloche, *HOST, "sh", "-c", "echo ready; sleep 100"])
-    console.expect("ready")
+    """No shell: an interrupt while one starts a child may be lost, with a sandbox or without."""
+    console.start([cloche, *HOST, PYTHON, "-c", "import time; print(40 + 2, flush=True); time.sleep(100)"])
+    console.expect("42\r\n")
     console.type(key)
     assert console.wait() == status
 
@@ -581,6 +582,18 @@ def test_filter(console, cloche):
     console.start([cloche, *HOST, "--pty-filter", "printf", text])
     assert console.wait() == 0
     assert console.shown == "\x1b[31mred\x1b[0m\x1b]0;title\x07done\r\n"
+
+
+@pytest.mark.parametrize("env, iutf8, shown", [
+    ({"LANG": "de_DE.UTF-8"}, False, "\u20ac"), ({"LC_ALL": "C.utf8", "LANG": "C"}, False, "\u20ac"), ({"LC_ALL": "C"}, True, "\u20ac"),
+    ({"LC_ALL": "C", "LANG": "C.UTF-8"}, False, "\udce2\udcac")])
+def test_filter_characters(console, cloche, env, iutf8, shown):
+    """What is a character of UTF-8 is one of three others elsewhere, the second of them a C1 control."""
+    modes = termios.tcgetattr(console.slave)
+    modes[0] = modes[0] | 0o40000 if iutf8 else modes[0] & ~0o40000
+    termios.tcsetattr(console.slave, termios.TCSANOW, modes)
+    console.start([cloche, *HOST, "--pty-filter", PYTHON, "-c", "import os; os.write(1, b'\\xe2\\x82\\xac')"], env=env)
+    assert console.wait() == 0 and console.shown == shown
 
 
 def test_filter_is_no_default(console, cloche):
