@@ -380,8 +380,8 @@ def test_pipeline_that_ends_early(cloche, run):
 def test_interrupt_in_a_pipeline(console, cloche):
     """The terminal sends it to the whole pipeline; the second one kills who does not hear."""
     console.start(["bash", "-c", f"set -o pipefail; trap : INT; {cloche} {' '.join(HOST)} "
-                   "sh -c 'trap \"\" INT; echo ready >&2; sleep 100; sleep 100' | (trap '' INT; cat)"])
-    console.expect("ready")
+                   "sh -c 'trap \"\" INT; echo ready >&2; sleep 100; sleep 100' | (trap '' INT; echo deaf >&2; cat)"])
+    wait_until(lambda: console.read(0.05) and "ready" in console.shown and "deaf" in console.shown)
     console.type("\x03")
     time.sleep(0.5)
     assert console.process.poll() is None
