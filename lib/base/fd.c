@@ -194,3 +194,23 @@ bool fd_on_filesystem(int fd, uint32_t magic)
 
 	return fstatfs(fd, &info) == 0 && (uint32_t)info.f_type == magic;
 }
+
+bool fd_is_ours(int fd, mode_t type, mode_t forbidden)
+{
+	struct stat info;
+
+	return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == type &&
+	       info.st_uid == geteuid() && !(info.st_mode & forbidden);
+}
+
+int fd_open_directory(int dir_fd, const char *name, bool creates, int flags, mode_t forbidden)
+{
+	_close_ int fd = -EBADF;
+
+	if (creates && mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	if (fd < 0)
+		return -errno;
+	return fd_is_ours(fd, S_IFDIR, forbidden) ? take_fd(&fd) : -EPERM;
+}

@@ -57,3 +57,13 @@ bool fd_same_file(int first, int second);
 
 /** fd_on_filesystem - is @fd on a file system with this magic number (statfs(2))? */
 bool fd_on_filesystem(int fd, uint32_t magic);
+
+/** fd_is_ours - is @fd of this type (S_IFDIR, ...), the user's, and without the permissions
+ * @forbidden, which would let others change what is in it, or see it? */
+bool fd_is_ours(int fd, mode_t type, mode_t forbidden);
+
+/** fd_open_directory - open the directory @name below @dir_fd with open(2)'s @flags, made with mode
+ * 0700 if it is missing and
+ * @creates; -EPERM unless fd_is_ours(). fd or -errno */
+must_check int fd_open_directory(int dir_fd, const char *name, bool creates, int flags,
+				 mode_t forbidden);

@@ -111,6 +111,16 @@ const char *str_fd_path(char buf[STR_FD_PATH_SIZE], int fd)
 	return buf;
 }
 
+const char *str_variable(char *const *variables, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (; *variables; variables++)
+		if (strncmp(*variables, name, length) == 0 && (*variables)[length] == '=')
+			return *variables + length + 1;
+	return NULL;
+}
+
 bool str_starts(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -45,6 +45,10 @@ const char *str_number(char buf[STR_NUMBER_SIZE], uint64_t number);
 #define STR_FD_PATH_SIZE 32
 const char *str_fd_path(char buf[STR_FD_PATH_SIZE], int fd);
 
+/** str_variable - the value of @name in @variables, a NULL-terminated list of NAME=VALUE; NULL: it
+ * is not there */
+const char *str_variable(char *const *variables, const char *name);
+
 /** str_starts - has @text the prefix @prefix? */
 bool str_starts(const char *text, const char *prefix);
 

@@ -256,6 +256,10 @@ must_check int terminal_join(const struct enter *enter, struct cloche_error *err
  * another one has left it the terminal since */
 void terminal_give(const struct enter *enter, pid_t command);
 
+/** terminal_replace_stdio - put the terminal on the standard descriptors of this process that it is
+ * to be; 0 or -errno */
+must_check int terminal_replace_stdio(const struct enter *enter);
+
 /** terminal_tell_stop - tell the supervisor that the signal @number stopped COMMAND */
 void terminal_tell_stop(const struct enter *enter, int number);
 

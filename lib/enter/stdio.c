@@ -7,13 +7,13 @@
 
 int stdio_enter(const struct enter *enter, struct cloche_error *err)
 {
-	for (int i = 0; i < 3; i++) {
-		bool is_pty = enter->plan->pty_fds >> i & 1;
-		int fd = is_pty ? enter->terminal.slave_fd : enter->stdio_fds[i];
+	int r = terminal_replace_stdio(enter);
 
-		if (fd >= 0 && dup2(fd, i) < 0)
+	if (r < 0)
+		return error_set(err, ERROR_PTY, -r, NULL);
+	for (int i = 0; i < 3; i++)
+		if (enter->stdio_fds[i] >= 0 && dup2(enter->stdio_fds[i], i) < 0)
 			return error_set(err, ERROR_STDIO, errno,
 					 enter->plan->spec->io.stdio[i].text);
-	}
 	return 0;
 }

@@ -134,6 +134,14 @@ void terminal_give(const struct enter *enter, pid_t command)
 		(void)tcsetpgrp(fd, command);
 }
 
+int terminal_replace_stdio(const struct enter *enter)
+{
+	for (int i = 0; i < 3; i++)
+		if (enter->plan->pty_fds >> i & 1 && dup2(enter->terminal.slave_fd, i) < 0)
+			return -errno;
+	return 0;
+}
+
 void terminal_tell_stop(const struct enter *enter, int number)
 {
 	const char byte = (char)number;

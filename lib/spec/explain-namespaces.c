@@ -44,8 +44,7 @@ static void text_joined(const struct plan *plan, FILE *out)
 	}
 }
 
-/* Seconds, with decimals where there are any. */
-static void put_seconds(int64_t nanoseconds, FILE *out)
+void explain_put_seconds(int64_t nanoseconds, FILE *out)
 {
 	uint64_t amount = nanoseconds < 0 ? -(uint64_t)nanoseconds : (uint64_t)nanoseconds;
 
@@ -92,7 +91,7 @@ void explain_namespaces_text(const struct plan *plan, const struct facts *facts,
 		if (!offset->is_set)
 			continue;
 		fprintf(out, "clock %s: ", clock_names[clock]);
-		put_seconds(offset->nanoseconds, out);
+		explain_put_seconds(offset->nanoseconds, out);
 		fputs(" seconds later\n", out);
 	}
 	text_names(plan->spec, out);
@@ -143,7 +142,7 @@ void explain_namespaces_json(const struct plan *plan, FILE *out)
 		if (!spec->offset[clock].is_set)
 			continue;
 		fprintf(out, "%s\"%s\": ", separator, clock_names[clock]);
-		put_seconds(spec->offset[clock].nanoseconds, out);
+		explain_put_seconds(spec->offset[clock].nanoseconds, out);
 		separator = ", ";
 	}
 	fputc('}', out);

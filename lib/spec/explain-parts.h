@@ -24,6 +24,9 @@ void explain_namespaces_text(const struct plan *plan, const struct facts *facts,
  * before it */
 void explain_namespaces_json(const struct plan *plan, FILE *out);
 
+/** explain_put_seconds - print @nanoseconds as seconds, with nine decimals where there are any */
+void explain_put_seconds(int64_t nanoseconds, FILE *out);
+
 /** explain_json_ranges - print ranges of ids as a JSON array */
 void explain_json_ranges(const struct id_range *ranges, size_t count, FILE *out);
 

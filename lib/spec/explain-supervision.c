@@ -2,28 +2,10 @@
  *
  * The plan, told: COMMAND's terminal, and how it is brought to its end.
  */
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
 #include "spec/explain-parts.h"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
-
-/* Seconds without zeros at the end: 10, 0.5 */
-static void put_seconds(uint64_t nanoseconds, FILE *out)
-{
-	uint64_t fraction = nanoseconds % NS_PER_SECOND;
-	int digits = 9;
-
-	fprintf(out, "%" PRIu64, nanoseconds / NS_PER_SECOND);
-	while (fraction && fraction % 10 == 0) {
-		fraction /= 10;
-		digits--;
-	}
-	if (fraction)
-		fprintf(out, ".%0*" PRIu64, digits, fraction);
-}
 
 static void put_signal(int number, FILE *out)
 {
@@ -62,9 +44,9 @@ void explain_supervision_text(const struct plan *plan, FILE *out)
 	fputs("time limit: ", out);
 	put_signal(plan->stop_signal, out);
 	fputs(" after ", out);
-	put_seconds(plan->timeout, out);
+	explain_put_seconds((int64_t)plan->timeout, out);
 	fputs(" s, KILL ", out);
-	put_seconds(plan->kill_after, out);
+	explain_put_seconds((int64_t)plan->kill_after, out);
 	fputs(" s later\n", out);
 }
 
@@ -80,7 +62,7 @@ void explain_supervision_json(const struct plan *plan, FILE *out)
 	put_signal(plan->stop_signal, out);
 	fputc('"', out);
 	explain_json_key("timeout", out);
-	put_seconds(plan->timeout, out);
+	explain_put_seconds((int64_t)plan->timeout, out);
 	explain_json_key("kill-after", out);
-	put_seconds(plan->kill_after, out);
+	explain_put_seconds((int64_t)plan->kill_after, out);
 }

@@ -79,14 +79,7 @@ static bool limit_is_0(void)
 
 static const char *environment(const struct facts *facts, const char *name)
 {
-	size_t length = strlen(name);
-
-	if (facts->env_is_unsafe)
-		return NULL;
-	for (char *const *variable = facts->environ; *variable; variable++)
-		if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
-			return *variable + length + 1;
-	return NULL;
+	return facts->env_is_unsafe ? NULL : str_variable(facts->environ, name);
 }
 
 void facts_read(struct facts *facts, char *const *variables)

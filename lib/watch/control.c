@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/jsonr.h"
 #include "base/jsonw.h"
@@ -29,38 +30,34 @@ static void drop(struct control_client *client)
 }
 
 /* A peer that does not read has itself to blame. */
-static void answer(struct control_client *client, const char *text)
+static bool send_text(int fd, const char *text)
 {
 	size_t length = strlen(text);
 
-	if (send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)length)
-		drop(client);
+	return send(fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length;
 }
 
-static void format_refusal(const char *why, struct str_buf *out)
+static bool send_refusal(int fd, const char *why)
 {
-	str_add(out, "{\"ok\": false, \"error\": ");
-	jsonw_string(out, why);
-	str_add(out, "}\n");
+	char text[128];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	str_add(&out, "{\"ok\": false, \"error\": ");
+	jsonw_string(&out, why);
+	str_add(&out, "}\n");
+	return send_text(fd, text);
+}
+
+static void answer(struct control_client *client, const char *text)
+{
+	if (!send_text(client->fd, text))
+		drop(client);
 }
 
 static void refuse(struct control_client *client, const char *why)
 {
-	char text[128];
-	struct str_buf out = { .data = text, .size = sizeof(text) };
-
-	format_refusal(why, &out);
-	answer(client, text);
-}
-
-/* Who is no client yet. */
-static void refuse_connection(int fd, const char *why)
-{
-	char text[128];
-	struct str_buf out = { .data = text, .size = sizeof(text) };
-
-	format_refusal(why, &out);
-	ignore(send(fd, text, out.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+	if (!send_refusal(client->fd, why))
+		drop(client);
 }
 
 int control_start(struct control *control, const struct registry *registry, const struct plan *plan,
@@ -94,15 +91,15 @@ void control_poll(const struct control *control, struct pollfd *fds)
 /* Is @pid in the same namespace of this kind as we are? */
 static bool shares_namespace(pid_t pid, const char *kind)
 {
-	char path[64], theirs[64], ours[64];
-	ssize_t their_length, our_length;
+	char path[64];
+	struct stat theirs, ours;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, kind);
-	their_length = readlink(path, theirs, sizeof(theirs));
+	if (stat(path, &theirs) < 0)
+		return false;
 	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
-	our_length = readlink(path, ours, sizeof(ours));
-	return our_length > 0 && our_length == their_length &&
-	       memcmp(ours, theirs, (size_t)our_length) == 0;
+	return stat(path, &ours) == 0 && ours.st_dev == theirs.st_dev &&
+	       ours.st_ino == theirs.st_ino;
 }
 
 /*
@@ -134,7 +131,7 @@ static void take_client(struct control *control)
 	if (fd < 0)
 		return;
 	if (!is_trusted(fd)) {
-		refuse_connection(fd, "not from here");
+		(void)send_refusal(fd, "not from here"); /* it is closed in any case */
 		return;
 	}
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
@@ -150,7 +147,7 @@ static void take_client(struct control *control)
 			drop(client);
 		return;
 	}
-	refuse_connection(fd, "too many connections");
+	(void)send_refusal(fd, "too many connections");
 }
 
 static void obey_kill(struct control_client *client, const struct json_document *message,

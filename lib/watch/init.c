@@ -58,10 +58,10 @@ static int close_fds(struct enter *enter)
 {
 	const struct spec *spec = enter->plan->spec;
 
-	for (int i = 0; i < 3; i++)
-		if (enter->plan->pty_fds >> i & 1 && dup2(enter->terminal.slave_fd, i) < 0)
-			return -errno;
+	int r = terminal_replace_stdio(enter);
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < spec->sync_fd_count; i++)
 		keep_open(enter, spec->sync_fds[i]);
 	keep_open(enter, enter->status_fd);
@@ -86,23 +86,10 @@ static void overwrite_arguments(const struct enter *enter)
 	(void)prctl(PR_SET_NAME, INIT_TITLE, 0, 0, 0);
 }
 
-void init_add_forwarded(const struct plan *plan, sigset_t *set)
-{
-	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
-					 SIGTERM, SIGCONT, SIGTSTP, SIGWINCH };
-
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(set, forwarded[i]);
-	sigaddset(set, plan->stop_signal);
-}
-
-/*
- * Where no pid namespace ends with us, the supervisor's death must not kill us before we have
- * killed what COMMAND left behind.
- */
+/* The supervisor may send any. And where no pid namespace ends with us, its death must not kill us
+ * before we have killed what COMMAND left behind. */
 static void block_signals(sigset_t *ret_set)
 {
-	/* All: cloche kill may send any. */
 	sigfillset(ret_set);
 	(void)sigprocmask(SIG_SETMASK, ret_set, NULL);
 }

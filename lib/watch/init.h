@@ -8,10 +8,6 @@
 
 #include "enter/enter.h"
 
-/** init_add_forwarded - add to @set the signals that the supervisor passes to the init process, and
- * that to COMMAND; all else would be the sandbox's own doing */
-void init_add_forwarded(const struct plan *plan, sigset_t *set);
-
 /* What the supervisor sends the init process, and nobody passes on: COMMAND has the terminal now.
  */
 #define INIT_SIGNAL_FOREGROUND SIGTTIN

@@ -48,17 +48,6 @@ static int show_usage(const char *command)
 
 /* ---- entries ---- */
 
-/* The name behind @file, without its suffix, into @name; false: it is no lock. */
-static bool name_of_file(const char *file, char name[SPEC_NAME_MAX + 1])
-{
-	static const char suffix[] = ".lock";
-
-	if (!str_ends(file, suffix) || strlen(file) > SPEC_NAME_MAX + strlen(suffix))
-		return false;
-	str_copy(name, strlen(file) - strlen(suffix) + 1, file);
-	return spec_is_name(name);
-}
-
 static int by_name(const void *one, const void *other)
 {
 	return strcmp(((const struct registry_entry *)one)->name,
@@ -78,7 +67,8 @@ static ssize_t read_all(int dir_fd, struct registry_entry **ret_entries)
 		struct registry_entry entry, *added;
 		char name[SPEC_NAME_MAX + 1];
 
-		if (!name_of_file(file->d_name, name) || registry_read(dir_fd, name, &entry) <= 0)
+		if (!registry_name_of(file->d_name, name) ||
+		    registry_read(dir_fd, name, &entry) <= 0)
 			continue;
 		added = spec_add(&entries, &count, sizeof(entry));
 		if (added)
@@ -131,7 +121,7 @@ static int find(int dir_fd, const char *word, struct registry_entry *ret_entry)
 /* Bytes resident in @pid and all that it started, shared pages counted in each. */
 static uint64_t memory_of(pid_t pid, bool counts_itself)
 {
-	char path[64], line[4096];
+	char path[64], number[STR_NUMBER_SIZE];
 	char size[STR_NUMBER_SIZE], resident[STR_NUMBER_SIZE];
 	uint64_t total = 0, pages;
 	FILE *file;
@@ -148,10 +138,10 @@ static uint64_t memory_of(pid_t pid, bool counts_itself)
 	file = fopen(path, "re");
 	if (!file)
 		return total;
-	while (fscanf(file, "%4095s", line) == 1) {
+	while (fscanf(file, "%23s", number) == 1) {
 		uint64_t child;
 
-		if (num_parse(line, INT32_MAX, &child) == 0)
+		if (num_parse(number, INT32_MAX, &child) == 0)
 			total += memory_of((pid_t)child, true);
 	}
 	(void)fclose(file);

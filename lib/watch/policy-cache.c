@@ -25,41 +25,10 @@
 
 /* ---- the directory ---- */
 
-static const char *variable(char *const *environment, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (; *environment; environment++)
-		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
-			return *environment + length + 1;
-	return NULL;
-}
-
-/* @forbidden: permissions that would let others change what is in it, or see it. */
-static bool is_ours(int fd, mode_t type, mode_t forbidden)
-{
-	struct stat info;
-
-	return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == type &&
-	       info.st_uid == geteuid() && !(info.st_mode & forbidden);
-}
-
-static int open_directory(int dir_fd, const char *name, int flags, mode_t forbidden)
-{
-	_close_ int fd = -EBADF;
-
-	if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
-	if (fd < 0)
-		return -errno;
-	return is_ours(fd, S_IFDIR, forbidden) ? take_fd(&fd) : -EPERM;
-}
-
 int policy_cache_open(const struct facts *facts)
 {
-	const char *cache = variable(facts->environ, "XDG_CACHE_HOME");
-	const char *home = variable(facts->environ, "HOME");
+	const char *cache = str_variable(facts->environ, "XDG_CACHE_HOME");
+	const char *home = str_variable(facts->environ, "HOME");
 	_free_ char *path = NULL;
 	_close_ int base_fd = -EBADF, our_fd = -EBADF;
 
@@ -71,13 +40,13 @@ int policy_cache_open(const struct facts *facts)
 		path = str_format("%s/.cache", home);
 	if (!path)
 		return -ENOENT;
-	base_fd = open_directory(AT_FDCWD, path, 0, S_IWOTH);
+	base_fd = fd_open_directory(AT_FDCWD, path, true, 0, S_IWOTH);
 	if (base_fd < 0)
 		return base_fd;
-	our_fd = open_directory(base_fd, "cloche", O_NOFOLLOW, S_IWGRP | S_IWOTH);
+	our_fd = fd_open_directory(base_fd, "cloche", true, O_NOFOLLOW, S_IWGRP | S_IWOTH);
 	if (our_fd < 0)
 		return our_fd;
-	return open_directory(our_fd, "policy", O_NOFOLLOW, S_IRWXG | S_IRWXO);
+	return fd_open_directory(our_fd, "policy", true, O_NOFOLLOW, S_IRWXG | S_IRWXO);
 }
 
 /* ---- entries ---- */
@@ -112,7 +81,7 @@ int policy_cache_get(int dir_fd, const char *key, struct sock_fprog *ret_program
 
 	entry_name(key, name);
 	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || !is_ours(fd, S_IFREG, S_IRWXG | S_IRWXO) ||
+	if (fd < 0 || !fd_is_ours(fd, S_IFREG, S_IRWXG | S_IRWXO) ||
 	    fd_read_all(fd, MAX_ENTRY, &entry, &size) < 0)
 		return -ENOENT;
 	/* The length is known by the file's size, or the head does not match. */

@@ -22,13 +22,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "watch/init.h"
 
 #define PTY_BUFFER ((size_t)64 << 10)
@@ -40,13 +40,12 @@
  */
 static int reopen(int fd, int flags)
 {
-	char path[32];
+	char path[STR_FD_PATH_SIZE];
 	struct stat info;
 
 	if (fstat(fd, &info) < 0 || !(S_ISFIFO(info.st_mode) || isatty(fd)))
 		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return open(str_fd_path(path, fd), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 static enum pty_sink sink_of(int fd)
@@ -79,16 +78,6 @@ static void open_caller_side(struct pty *pty, const struct facts *facts)
 	pty->out_fd = out_anew >= 0 ? out_anew : out;
 }
 
-static const char *variable(const struct facts *facts, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (char *const *entry = facts->environ; *entry; entry++)
-		if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
-			return *entry + length + 1;
-	return "";
-}
-
 /* What the caller's terminal reads: its line discipline may say so (IUTF8), or else the locale does
  * (locale(7)). */
 static bool is_utf8(const struct pty *pty, const struct facts *facts)
@@ -98,9 +87,9 @@ static bool is_utf8(const struct pty *pty, const struct facts *facts)
 	if (pty->terminal.fd < 0 || pty->terminal.saved.c_iflag & IUTF8)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *locale = variable(facts, names[i]);
+		const char *locale = str_variable(facts->environ, names[i]);
 
-		if (*locale)
+		if (locale && *locale)
 			return strcasestr(locale, "utf-8") || strcasestr(locale, "utf8");
 	}
 	return false;
@@ -336,9 +325,8 @@ static bool has_room(const struct pty *pty, const struct pty_stream *stream)
 	return PTY_BUFFER - held(stream) >= least_room(pty, stream) + PTY_BUFFER / 2;
 }
 
-#define CAREFUL_SIZE                                                                               \
-	256 /* what a terminal has room for when poll(2) says that it has any (n_tty's             \
-	       WAKEUP_CHARS) */
+/* What a terminal has room for when poll(2) says that it has any (n_tty, WAKEUP_CHARS). */
+#define CAREFUL_SIZE 256
 
 /* false: nobody reads it any more. */
 static bool drain_to(struct pty_stream *stream, int fd, enum pty_sink sink)

@@ -32,31 +32,14 @@ static const char *file_name(const char *name, const char *suffix, char buf[FILE
 
 /* ---- the directory ---- */
 
-/* Nobody else's, and closed to all others: else somebody could put entries there. */
-static int check_directory(int fd)
-{
-	struct stat info;
-
-	if (fstat(fd, &info) < 0)
-		return -errno;
-	return info.st_uid == geteuid() && (info.st_mode & 077) == 0 ? 0 : -EPERM;
-}
-
 static int open_in(const char *parent, bool creates)
 {
 	_close_ int parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_close_ int fd = -EBADF;
-	int r;
 
 	if (parent_fd < 0)
 		return -errno;
-	if (creates && mkdirat(parent_fd, "cloche", 0700) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(parent_fd, "cloche", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = check_directory(fd);
-	return r < 0 ? r : take_fd(&fd);
+	/* Else somebody could put entries there. */
+	return fd_open_directory(parent_fd, "cloche", creates, O_NOFOLLOW, 077);
 }
 
 int registry_open(const char *runtime_dir, bool creates, struct cloche_error *err)
@@ -238,6 +221,16 @@ int registry_connect(int dir_fd, const char *name)
 }
 
 /* ---- reading ---- */
+
+bool registry_name_of(const char *file, char ret_name[SPEC_NAME_MAX + 1])
+{
+	const size_t suffix = strlen(LOCK_SUFFIX);
+
+	if (!str_ends(file, LOCK_SUFFIX) || strlen(file) > SPEC_NAME_MAX + suffix)
+		return false;
+	str_copy(ret_name, strlen(file) - suffix + 1, file);
+	return spec_is_name(ret_name);
+}
 
 /* Who holds the lock; 0: nobody. */
 static pid_t holder_of(int fd)

@@ -45,6 +45,9 @@ struct registry_entry {
 	char *text; /* what it told, NUL-terminated; owned */
 };
 
+/** registry_name_of - the name that the file @file of the directory stands for; false: for none */
+bool registry_name_of(const char *file, char ret_name[SPEC_NAME_MAX + 1]);
+
 /**
  * registry_read - look at the entry @name
  *

@@ -68,6 +68,17 @@ static int watch_parent(struct run *run, struct cloche_error *err)
 	return getppid() == parent ? 0 : error_set(err, ERROR_PARENT_GONE, 0, NULL);
 }
 
+/* What the supervisor passes on to COMMAND. */
+static void add_forwarded(const struct plan *plan, sigset_t *set)
+{
+	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
+					 SIGTERM, SIGCONT, SIGTSTP, SIGWINCH };
+
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(set, forwarded[i]);
+	sigaddset(set, plan->stop_signal);
+}
+
 static int watch_signals(struct run *run, struct cloche_error *err)
 {
 	sigset_t set;
@@ -77,7 +88,7 @@ static int watch_signals(struct run *run, struct cloche_error *err)
 	if (!run->plan->ends_together)
 		return 0;
 	sigemptyset(&set);
-	init_add_forwarded(run->plan, &set);
+	add_forwarded(run->plan, &set);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
