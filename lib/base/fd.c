@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/epoll.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -213,4 +215,82 @@ int fd_open_directory(int dir_fd, const char *name, bool creates, int flags, mod
 	if (fd < 0)
 		return -errno;
 	return fd_is_ours(fd, S_IFDIR, forbidden) ? take_fd(&fd) : -EPERM;
+}
+
+/* ---- sockets ---- */
+
+union fd_control {
+	char room[CMSG_SPACE(FD_MESSAGE_MAX * sizeof(int))];
+	struct cmsghdr align;
+};
+
+ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, size_t count, int flags)
+{
+	union fd_control control = { 0 };
+	struct iovec bytes = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
+	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+	struct cmsghdr *header = &control.align;
+	size_t used = 0;
+	ssize_t put;
+
+	for (size_t i = 0; fds && i < count && used < FD_MESSAGE_MAX; i++)
+		if (fds[i] >= 0)
+			memcpy(CMSG_DATA(header) + used++ * sizeof(int), &fds[i], sizeof(int));
+	if (used) {
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(used * sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(used * sizeof(int));
+	}
+	do
+		put = sendmsg(socket, &message, MSG_NOSIGNAL | flags);
+	while (put < 0 && errno == EINTR);
+	return put < 0 ? -errno : put;
+}
+
+/* The descriptors of one message; what nobody has room for is closed. */
+static void take_fds(struct msghdr *message, int *ret_fds, size_t room)
+{
+	size_t place = 0;
+
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+	     header = CMSG_NXTHDR(message, header)) {
+		size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+			if (place < room)
+				ret_fds[place++] = fd;
+			else
+				(void)close(fd);
+		}
+	}
+}
+
+ssize_t fd_receive(int socket, void *data, size_t size, int *ret_fds, size_t room, int flags)
+{
+	union fd_control control = { 0 };
+	struct iovec bytes = { .iov_base = data, .iov_len = size };
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t got;
+
+	for (size_t i = 0; i < room; i++)
+		ret_fds[i] = -EBADF;
+	do
+		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	take_fds(&message, ret_fds, room);
+	return got;
 }

@@ -38,6 +38,30 @@ must_check int fd_write_file(int dir_fd, const char *path, const char *text);
  */
 must_check int fd_close_except(int *keep, size_t count);
 
+/* The most descriptors that one message carries. */
+#define FD_MESSAGE_MAX 8
+
+/**
+ * fd_send - send @size bytes over a socket, and descriptors with them (unix(7), SCM_RIGHTS)
+ * @fds: those that are not negative go; NULL: none
+ * @flags: of send(2), besides MSG_NOSIGNAL
+ *
+ * One sendmsg(2). Returns: bytes sent, or -errno.
+ */
+must_check ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, size_t count,
+			   int flags);
+
+/**
+ * fd_receive - receive up to @size bytes from a socket, and descriptors with them
+ * @ret_fds: room for @room; receives owned descriptors that close on exec, -EBADF behind them
+ * @flags: of recv(2)
+ *
+ * Descriptors for which there is no room are closed. Returns: bytes received, 0 at the end, or
+ * -errno.
+ */
+must_check ssize_t fd_receive(int socket, void *data, size_t size, int *ret_fds, size_t room,
+			      int flags);
+
 /** fd_hold_stdio - put a close-on-exec placeholder on each closed descriptor from 0 to 2; 0 or
  * -errno */
 must_check int fd_hold_stdio(void);

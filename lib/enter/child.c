@@ -116,6 +116,22 @@ static bool is_mapped(int proc_fd)
 	return fd >= 0 && read(fd, &byte, 1) == 1;
 }
 
+/* Become who COMMAND is, as far as that is not done by the maps. */
+static int take_ids(struct enter *enter, struct cloche_error *err)
+{
+	const struct plan *plan = enter->plan;
+	int r = plan->ids.drops_groups ? userns_drop_groups(plan, err) : 0;
+
+	if (r == 0 && plan->ids.writer != MAPS_BY_CHILD) {
+		r = userns_take_ids(plan, err);
+		if (r == 0) /* other ids outside undo it, prctl(2) */
+			r = watch_supervisor(enter, err);
+	}
+	if (r == 0 && plan->sets_ids)
+		r = set_ids(plan, err);
+	return r;
+}
+
 static int enter_ids(struct enter *enter, struct cloche_error *err)
 {
 	const struct plan *plan = enter->plan;
@@ -129,15 +145,8 @@ static int enter_ids(struct enter *enter, struct cloche_error *err)
 	}
 	if (plan->writes_id_maps)
 		r = userns_write_maps(enter, err);
-	if (r == 0 && plan->ids.drops_groups)
-		r = userns_drop_groups(plan, err);
-	if (r == 0 && plan->ids.writer != MAPS_BY_CHILD) {
-		r = userns_take_ids(plan, err);
-		if (r == 0) /* other ids outside undo it, prctl(2) */
-			r = watch_supervisor(enter, err);
-	}
-	if (r == 0 && plan->sets_ids)
-		r = set_ids(plan, err);
+	if (r == 0)
+		r = take_ids(enter, err);
 	if (r == 0 && plan->max_userns >= 0)
 		r = userns_limit(enter, err);
 	return r;
@@ -261,4 +270,36 @@ void child_main(struct enter *enter)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	(void)workload_run(enter, &err);
 	child_fail(enter, &err);
+}
+
+static int set_up_join(struct enter *enter, struct cloche_error *err)
+{
+	int r = watch_supervisor(enter, err);
+
+	if (r == 0 && setsid() < 0)
+		r = error_set(err, ERROR_SESSION, errno, NULL);
+	if (r == 0)
+		r = take_ids(enter, err);
+	if (r == 0 && enter->plan->new_keyring)
+		r = keyring_renew(err);
+	/* From here on nobody inside may look at us or at what we share our memory with, whatever
+	 * capabilities he has there: the memory is of a program of the host's user namespace. */
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = error_set(err, ERROR_SET_IDS, errno, NULL);
+	if (r == 0)
+		r = terminal_open(enter, err);
+	/* As pid 1 of the sandbox is for the first COMMAND; its orphans are ours until we end. */
+	if (r == 0)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	return r;
+}
+
+void child_join(struct enter *enter)
+{
+	struct cloche_error err = ERROR_INIT;
+
+	err.stage = STAGE_START;
+	if (set_up_join(enter, &err) < 0)
+		child_fail(enter, &err);
+	init_main(enter);
 }

@@ -79,6 +79,10 @@ struct enter {
 	int net_go_fd;	   /* read end: wait for the network before COMMAND, -1 */
 	struct enter_terminal terminal;
 	int supervisor_pidfd;		     /* to notice the supervisor's death, -1 */
+	pid_t signaller;   /* whose signals the init process passes on: the supervisor's, 0 where it
+			      is not in our pid namespace; -1: the parent's */
+	int inner_fds[2];  /* COMMAND's user and mount namespace, to be joined instead of made; -1 */
+	bool enters_late;  /* what runs in the sandbox already may be hostile */
 	struct sock_fprog policy;	     /* our own seccomp program, length 0: none */
 	struct sock_fprog guards[GUARD_MAX]; /* beside Landlock, in constant memory */
 	size_t guard_count;
@@ -108,6 +112,10 @@ struct enter {
 
 /** child_main - the whole life of the child; writes the error record on failure. Never returns. */
 _Noreturn void child_main(struct enter *enter);
+
+/** child_join - the same for one more COMMAND, in a process that is in the sandbox's namespaces
+ * already, and whose parent is not */
+_Noreturn void child_join(struct enter *enter);
 
 /** child_fail - hand @err to the supervisor and end */
 _Noreturn void child_fail(const struct enter *enter, const struct cloche_error *err);

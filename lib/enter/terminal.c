@@ -8,19 +8,23 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/fd.h"
+#include "base/str.h"
 #include "enter/enter.h"
 
 /* From Documentation/admin-guide/devices.txt. */
 #define PTMX makedev(5, 2)
 
 /* The master of a new terminal in the devpts that programs inside see as /dev/pts, so that its name
- * is theirs. -1: there is none, or it may not be opened. */
-static int open_inside(void)
+ * is theirs. -1: there is none, or it may not be opened. What is opened is what was looked at: some
+ * may run there already (cloche exec). */
+static int open_inside(const struct enter *enter)
 {
+	char path[STR_FD_PATH_SIZE + 8];
+	struct str_buf name = { .data = path, .size = sizeof(path) };
 	_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_close_ int node_fd = root_fd < 0 ? -EBADF : path_open(root_fd, "/dev/ptmx", O_PATH);
 	struct stat info;
@@ -29,30 +33,9 @@ static int open_inside(void)
 	if (node_fd < 0 || fstat(node_fd, &info) < 0 || !S_ISCHR(info.st_mode) ||
 	    info.st_rdev != PTMX)
 		return -1;
-	return path_open(root_fd, "/dev/ptmx", O_RDWR | O_NOCTTY);
-}
-
-static int hand_over(int channel_fd, int master)
-{
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	char nothing = 0;
-	struct iovec byte = { .iov_base = &nothing, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &byte,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &master, sizeof(int));
-	return sendmsg(channel_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	str_add(&name, "thread-self/fd/");
+	str_add_number(&name, (uint64_t)node_fd);
+	return openat(enter->mounts.host_proc_fd, path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
 /* Opens the other side of @master with the caller's modes and size; fd or -errno */
@@ -82,12 +65,12 @@ int terminal_open(struct enter *enter, struct cloche_error *err)
 
 	if (!enter->plan->has_pty)
 		return 0;
-	inside = open_inside();
+	inside = open_inside(enter);
 	master = inside >= 0 ? inside : terminal->spare_fd;
 	r = master < 0 ? -ENOENT : open_slave(terminal, master);
 	if (r >= 0) {
 		terminal->slave_fd = r;
-		r = hand_over(terminal->channel_fd, master);
+		r = fd_send(terminal->channel_fd, "", 1, &master, 1, 0) < 0 ? -EPIPE : 0;
 	}
 	return r < 0 ? error_set(err, ERROR_PTY, -r, NULL) : 0;
 }

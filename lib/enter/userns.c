@@ -174,12 +174,23 @@ static int enter_inner_with_ranges(const struct enter *enter, int flags, struct 
 	return WEXITSTATUS(status) ? inner_maps_error(WEXITSTATUS(status), err) : 0;
 }
 
+/* The one that COMMAND has already. */
+static int join_inner(const struct enter *enter, struct cloche_error *err)
+{
+	if (setns(enter->inner_fds[0], CLONE_NEWUSER) == 0 &&
+	    (enter->inner_fds[1] < 0 || setns(enter->inner_fds[1], CLONE_NEWNS) == 0))
+		return 0;
+	return error_set(err, ERROR_INNER_USERNS, errno, NULL);
+}
+
 int userns_enter_inner(const struct enter *enter, struct cloche_error *err)
 {
 	/* Whatever ids we have by now: with --userns-block-fd the caller chose them. */
 	const struct id_map map = { geteuid(), geteuid(), getegid(), getegid() };
 	int flags = CLONE_NEWUSER | (enter->plan->inner_mountns ? CLONE_NEWNS : 0);
 
+	if (enter->inner_fds[0] >= 0)
+		return join_inner(enter, err);
 	if (enter->inner_uid_map)
 		return enter_inner_with_ranges(enter, flags, err);
 	if (unshare(flags) < 0)

@@ -367,6 +367,46 @@ int parser_read_args(struct parser *parser, int use, long param, struct cloche_e
 	return r;
 }
 
+/* Of more than these a sandbox that runs would have to be made anew. */
+static int check_late(const struct spec *spec, size_t first, struct cloche_error *err)
+{
+	static const char *const allowed[] = {
+		"chdir", "clearenv", "setenv",	   "unsetenv", "pty",
+		"no-pty", "timeout",  "kill-after", "stop-signal",
+	};
+
+	for (size_t i = first; i < spec->use_count; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < ARRAY_SIZE(allowed); j++)
+			found |= strcmp(spec->uses[i].row->name, allowed[j]) == 0;
+		if (found)
+			continue;
+		err->use = (int)i;
+		return error_set(err, ERROR_LATE_OPTION, 0, NULL);
+	}
+	return 0;
+}
+
+int spec_extend(struct spec *spec, char *const *words, struct cloche_error *err)
+{
+	struct parser parser = {
+		.spec = spec, .perms = MODE_UNSET, .perms_use = -1, .size_use = -1
+	};
+	size_t first = spec->use_count;
+	char *const *rest;
+	int r = parse_words(&parser, words, &rest, err);
+
+	if (r == 0)
+		r = check_late(spec, first, err);
+	if (r < 0)
+		return r;
+	if (!*rest)
+		return error_set(err, ERROR_NO_COMMAND, 0, NULL);
+	spec->command = rest;
+	return 0;
+}
+
 int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 {
 	struct parser parser = {

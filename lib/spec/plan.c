@@ -268,6 +268,28 @@ int plan_make(struct plan *plan, const struct spec *spec, const struct facts *fa
 	return r;
 }
 
+int plan_attach(struct plan *plan, const struct spec *spec, const struct facts *facts,
+		struct cloche_error *err)
+{
+	int r;
+
+	plan->spec = spec;
+	plan->personality = personality_find("cloche");
+	plan->pty_fds = 0;
+	r = plan_pty(plan, facts, err);
+	if (r < 0)
+		return r;
+	plan_stop(plan);
+	/* The first of our processes inside leads a session, and is told what to pass on; what
+	 * COMMAND leaves behind is not its to kill. */
+	plan->has_init = plan->new_session = plan->die_with_parent = true;
+	plan->init_is_pid_1 = plan->ends_together = false;
+	plan->argv0 = NULL;
+	plan->environment = NULL;
+	plan->environment_count = 0;
+	return facts->environ ? defaults_environment(plan, facts, err) : 0;
+}
+
 void plan_free(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->environment_count; i++)

@@ -185,6 +185,17 @@ struct plan {
 must_check int plan_make(struct plan *plan, const struct spec *spec, const struct facts *facts,
 			 struct cloche_error *err);
 
+/**
+ * plan_attach - make @plan, of a sandbox that runs, the plan of one more process in it
+ * @spec: that sandbox's, extended by spec_extend(); borrowed
+ * @facts: the sandbox's, but for the standard descriptors; without environ: nothing of it is known,
+ * and there will be no environment
+ *
+ * What @plan owned goes on belonging to the plan it was copied from, all but the environment.
+ */
+must_check int plan_attach(struct plan *plan, const struct spec *spec, const struct facts *facts,
+			   struct cloche_error *err);
+
 /** plan_wants_subids - will plan_make() look at the ids of facts_read_subids()? */
 bool plan_wants_subids(const struct spec *spec);
 

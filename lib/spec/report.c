@@ -45,35 +45,43 @@ static void add_prefix(const struct spec *spec, enum report_level level, struct 
 	str_add(out, ": ");
 }
 
-void report_message(const struct spec *spec, const struct cloche_error *err,
-		    enum report_level level)
+void report_text(const struct spec *spec, const struct cloche_error *err, enum report_level level,
+		 struct str_buf *out)
 {
 	const struct option_use *use = use_of(spec, err);
 	bool as_bwrap = spec->personality->is_bwrap_level;
-	char line[MESSAGE_SIZE], text[MESSAGE_SIZE / 2];
-	struct str_buf out = { .data = line, .size = sizeof(line) - 1 };
+	char text[MESSAGE_SIZE / 2];
 
-	add_prefix(spec, level, &out);
+	add_prefix(spec, level, out);
 	if (use && !as_bwrap) {
 		/* Long arguments must not crowd out what went wrong. */
 		char option[MESSAGE_SIZE / 4];
 		struct str_buf typed = { .data = option, .size = sizeof(option) };
 
 		add_option(use, &typed);
-		str_add(&out, option);
-		str_add(&out, ": ");
+		str_add(out, option);
+		str_add(out, ": ");
 	}
 	if (!as_bwrap && level == REPORT_WARNING)
-		str_add(&out, "warning: ");
-	str_add(&out, error_format(err, personality_message(spec->personality, err->code), text,
-				   sizeof(text)));
-	str_add_char(&out, '\n');
+		str_add(out, "warning: ");
+	str_add(out, error_format(err, personality_message(spec->personality, err->code), text,
+				  sizeof(text)));
+	str_add_char(out, '\n');
 	if (err->hint && (!as_bwrap || spec_flag(spec, FLAG_VERBOSE))) {
-		add_prefix(spec, level, &out);
-		str_add(&out, "hint: ");
-		str_add(&out, error_hint_text(err->hint));
-		str_add_char(&out, '\n');
+		add_prefix(spec, level, out);
+		str_add(out, "hint: ");
+		str_add(out, error_hint_text(err->hint));
+		str_add_char(out, '\n');
 	}
+}
+
+void report_message(const struct spec *spec, const struct cloche_error *err,
+		    enum report_level level)
+{
+	char line[MESSAGE_SIZE];
+	struct str_buf out = { .data = line, .size = sizeof(line) - 1 };
+
+	report_text(spec, err, level, &out);
 	ignore(fd_write_all(STDERR_FILENO, line, out.length));
 }
 

@@ -21,6 +21,11 @@ enum report_level {
 void report_message(const struct spec *spec, const struct cloche_error *err,
 		    enum report_level level);
 
+/** report_text - what report_message() would print, its lines, appended to @buf */
+struct str_buf;
+void report_text(const struct spec *spec, const struct cloche_error *err, enum report_level level,
+		 struct str_buf *buf);
+
 /** report_status - our exit status where COMMAND did not start for @err */
 int report_status(const struct personality *personality, const struct cloche_error *err);
 
@@ -28,5 +33,4 @@ int report_status(const struct personality *personality, const struct cloche_err
 void report_note(const struct spec *spec, const char *text);
 
 /** report_json - append the "setup-error" object for @err to @buf, with its newline */
-struct str_buf;
 void report_json(const struct spec *spec, const struct cloche_error *err, struct str_buf *buf);

@@ -468,3 +468,12 @@ must_check char *spec_add_blob(struct spec *spec, char *blob);
  * filled. err->use is the option concerned.
  */
 must_check int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err);
+
+/**
+ * spec_extend - read more words, as if they stood behind those that were read already
+ * @words: options that may be given to a sandbox that runs (cloche exec), then COMMAND;
+ * NULL-terminated, borrowed until spec_free()
+ *
+ * Returns: 0, or -errno with @err filled, also where an option is not one of those.
+ */
+must_check int spec_extend(struct spec *spec, char *const *words, struct cloche_error *err);

@@ -14,17 +14,28 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/jsonr.h"
 #include "base/jsonw.h"
+#include "base/num.h"
 #include "base/signals.h"
 #include "base/str.h"
 
 #define GREETING "{\"cloche-control\": 1}\n"
 
+static void drop_fds(struct control_client *client)
+{
+	for (size_t i = 0; i < CONTROL_FDS; i++) {
+		close_pointer(&client->fds[i]);
+		client->fds[i] = -EBADF;
+	}
+}
+
 static void drop(struct control_client *client)
 {
 	close_pointer(&client->fd);
 	client->fd = -EBADF;
+	drop_fds(client);
 	free(client->line);
 	client->line = NULL;
 }
@@ -46,6 +57,11 @@ static bool send_refusal(int fd, const char *why)
 	jsonw_string(&out, why);
 	str_add(&out, "}\n");
 	return send_text(fd, text);
+}
+
+void control_refuse(int fd, const char *why)
+{
+	(void)send_refusal(fd, why); /* it is closed in any case */
 }
 
 static void answer(struct control_client *client, const char *text)
@@ -107,7 +123,7 @@ static bool shares_namespace(pid_t pid, const char *kind)
  * bind of / does, its COMMAND would have the same uid. It must live while it is looked at, since
  * its number could become another's.
  */
-static bool is_trusted(int fd)
+bool control_is_trusted(int fd, pid_t *ret_peer)
 {
 	struct pollfd life = { .events = POLLIN };
 	_close_ int pidfd = -EBADF;
@@ -117,6 +133,7 @@ static bool is_trusted(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0 ||
 	    (peer.uid != geteuid() && peer.uid != 0))
 		return false;
+	*ret_peer = peer.pid;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &fd_size) < 0)
 		pidfd = pidfd_open(peer.pid, 0);
 	life.fd = pidfd;
@@ -127,11 +144,12 @@ static bool is_trusted(int fd)
 static void take_client(struct control *control)
 {
 	_close_ int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	pid_t peer;
 
 	if (fd < 0)
 		return;
-	if (!is_trusted(fd)) {
-		(void)send_refusal(fd, "not from here"); /* it is closed in any case */
+	if (!control_is_trusted(fd, &peer)) {
+		control_refuse(fd, "not from here");
 		return;
 	}
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
@@ -139,15 +157,18 @@ static void take_client(struct control *control)
 
 		if (client->fd >= 0)
 			continue;
-		*client =
-			(struct control_client){ .fd = take_fd(&fd), .line = malloc(CONTROL_LINE) };
+		*client = (struct control_client){ .fd = take_fd(&fd),
+						   .peer = peer,
+						   .line = malloc(CONTROL_LINE) };
+		for (size_t j = 0; j < CONTROL_FDS; j++)
+			client->fds[j] = -EBADF;
 		if (client->line)
 			answer(client, GREETING);
 		else
 			drop(client);
 		return;
 	}
-	(void)send_refusal(fd, "too many connections");
+	control_refuse(fd, "too many connections");
 }
 
 static void obey_kill(struct control_client *client, const struct json_document *message,
@@ -169,6 +190,25 @@ static void obey_kill(struct control_client *client, const struct json_document 
 	answer(client, "{\"ok\": true}\n");
 }
 
+/* The connection and what came over it are the other COMMAND's from here on. */
+static void obey_exec(struct control_client *client, const struct json_document *message,
+		      struct control_request *ret_request)
+{
+	size_t background = jsonr_member(message, 0, "background");
+
+	if (client->fds[EXEC_FD_STDERR] < 0) {
+		refuse(client, "descriptors are missing");
+		return;
+	}
+	ret_request->verb = CONTROL_EXEC;
+	ret_request->connection_fd = take_fd(&client->fd);
+	ret_request->peer = client->peer;
+	ret_request->in_background = message->values[background].type == JSON_TRUE;
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		ret_request->fds[i] = take_fd(&client->fds[i]);
+	drop(client);
+}
+
 /* One line, without its newline. */
 static void obey(struct control_client *client, char *line, struct control_request *ret_request)
 {
@@ -184,6 +224,8 @@ static void obey(struct control_client *client, char *line, struct control_reque
 		refuse(client, "no command");
 	} else if (strcmp(command, "kill") == 0) {
 		obey_kill(client, &message, ret_request);
+	} else if (strcmp(command, "exec") == 0) {
+		obey_exec(client, &message, ret_request);
 	} else if (strcmp(command, "wait") == 0) {
 		client->waits = true;
 		answer(client, "{\"ok\": true}\n");
@@ -213,18 +255,30 @@ static bool take_line(struct control_client *client, struct control_request *ret
 		refuse(client, "not a JSON object");
 	else
 		obey(client, line, ret_request);
+	drop_fds(client); /* of a request that wants none */
 	return true;
 }
 
 static void read_client(struct control_client *client)
 {
-	ssize_t got = recv(client->fd, client->line + client->length, CONTROL_LINE - client->length,
-			   MSG_DONTWAIT);
+	size_t room = CONTROL_LINE - client->length;
+	int fds[CONTROL_FDS];
+	ssize_t got;
 
-	if (got > 0)
-		client->length += (size_t)got;
-	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
-		drop(client);
+	if (room == 0) /* whole lines, that wait for their turn */
+		return;
+	got = fd_receive(client->fd, client->line + client->length, room, fds, CONTROL_FDS,
+			 MSG_DONTWAIT);
+	if (got <= 0) {
+		if (got != -EAGAIN)
+			drop(client);
+		return;
+	}
+	client->length += (size_t)got;
+	if (fds[0] < 0)
+		return;
+	drop_fds(client);
+	memcpy(client->fds, fds, sizeof(fds));
 }
 
 bool control_act(struct control *control, const struct pollfd *fds,
@@ -249,6 +303,28 @@ bool control_act(struct control *control, const struct pollfd *fds,
 	return false;
 }
 
+void control_ended(struct str_buf *out, int status)
+{
+	str_add(out, "{\"event\": \"ended\"");
+	jsonw_key(out, "exit-code");
+	if (status < 0)
+		str_add(out, "null");
+	else
+		str_add_number(out, (uint64_t)status);
+	str_add(out, "}\n");
+}
+
+int control_read_end(char *text)
+{
+	struct json_document event;
+	const char *code = NULL;
+	uint64_t status;
+
+	if (jsonr_parse(text, &event) == 0)
+		code = jsonr_number(&event, 0, "exit-code");
+	return code && num_parse(code, 255, &status) == 0 ? (int)status : 128 + SIGKILL;
+}
+
 void control_end(struct control *control, int status)
 {
 	char text[64];
@@ -256,13 +332,7 @@ void control_end(struct control *control, int status)
 
 	if (control->listen_fd < 0)
 		return;
-	str_add(&out, "{\"event\": \"ended\"");
-	jsonw_key(&out, "exit-code");
-	if (status < 0)
-		str_add(&out, "null");
-	else
-		str_add_number(&out, (uint64_t)status);
-	str_add(&out, "}\n");
+	control_ended(&out, status);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &control->clients[i];
 

@@ -17,17 +17,42 @@ struct pollfd;
 enum control_verb {
 	CONTROL_NOTHING,
 	CONTROL_SIGNAL, /* send COMMAND the signal */
-	CONTROL_KILL	/* kill all that is in the sandbox */
+	CONTROL_KILL,	/* kill all that is in the sandbox */
+	CONTROL_EXEC	/* start another COMMAND */
 };
+
+/* The descriptors that come with a request: of exec, in this order. */
+enum control_fd {
+	EXEC_FD_WORDS, /* a file: options, then COMMAND; a NUL behind each word */
+	EXEC_FD_STDIN,
+	EXEC_FD_STDOUT,
+	EXEC_FD_STDERR,
+	EXEC_FD_PTY, /* a socket for its terminal's master; it may be missing */
+	CONTROL_FDS
+};
+
+/* What its caller may say while it runs: when COMMAND ends, kill what it leaves. */
+#define EXEC_KILL_REST "{\"command\": \"kill-rest\"}\n"
+
+#define CONTROL_STARTING "it is only starting" /* what exec is told until COMMAND runs */
+
+#define CONTROL_ANSWER ((size_t)16 << 10) /* the longest line that is sent */
 
 struct control_request {
 	enum control_verb verb;
 	int signal;
+	/* Of CONTROL_EXEC; who carries it out closes them. */
+	int connection_fd;
+	pid_t peer;
+	int fds[CONTROL_FDS];
+	bool in_background; /* the terminal is another's at the moment */
 };
 
 struct control_client {
 	int fd; /* -1: no client */
 	bool waits;
+	pid_t peer;
+	int fds[CONTROL_FDS]; /* that came and are not taken yet, -1 */
 	size_t length;
 	char *line; /* CONTROL_LINE bytes */
 };
@@ -54,6 +79,21 @@ void control_poll(const struct control *control, struct pollfd *fds);
  */
 bool control_act(struct control *control, const struct pollfd *fds,
 		 struct control_request *ret_request);
+
+/** control_is_trusted - is the peer of @fd a process of the user's or root's that is in our user and
+ * pid namespace, and so in no sandbox? *@ret_peer: its pid */
+bool control_is_trusted(int fd, pid_t *ret_peer);
+
+/** control_refuse - answer on @fd that what was asked for is not done, and why */
+void control_refuse(int fd, const char *why);
+
+struct str_buf;
+/** control_ended - append the event that tells COMMAND's exit @status; negative: it never ran */
+void control_ended(struct str_buf *out, int status);
+
+/** control_read_end - the status that control_ended() put into @text, which is changed; 128 +
+ * SIGKILL where there is none */
+int control_read_end(char *text);
 
 /** control_end - tell those who wait that COMMAND ended with @status, and close all; -1: it never
  * ran */

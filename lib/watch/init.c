@@ -280,7 +280,8 @@ static _Noreturn void start_command(struct enter *enter, pid_t init)
 void init_main(struct enter *enter)
 {
 	struct cloche_error err = ERROR_INIT;
-	pid_t supervisor = getppid(), init = getpid(), command;
+	pid_t supervisor = enter->signaller < 0 ? getppid() : enter->signaller;
+	pid_t init = getpid(), command;
 	struct family family;
 	sigset_t set;
 

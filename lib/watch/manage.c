@@ -18,10 +18,9 @@
 #include "base/num.h"
 #include "base/signals.h"
 #include "base/str.h"
+#include "watch/attach.h"
+#include "watch/client.h"
 #include "watch/control.h"
-
-#define STATUS_FAILED 125
-#define STATUS_NONE 1 /* there is no such sandbox */
 
 struct command {
 	const char *name, *usage;
@@ -30,90 +29,10 @@ struct command {
 
 static const struct command *find_command(const char *name);
 
-static int complain(const char *command, const char *subject, const char *what)
-{
-	char text[256];
-	struct str_buf escaped = { .data = text, .size = sizeof(text) };
-
-	str_add_escaped(&escaped, subject);
-	fprintf(stderr, "cloche %s: %s%s%s\n", command, text, *text ? ": " : "", what);
-	return STATUS_FAILED;
-}
-
 static int show_usage(const char *command)
 {
 	fprintf(stderr, "usage: cloche %s %s\n", command, find_command(command)->usage);
-	return STATUS_FAILED;
-}
-
-/* ---- entries ---- */
-
-static int by_name(const void *one, const void *other)
-{
-	return strcmp(((const struct registry_entry *)one)->name,
-		      ((const struct registry_entry *)other)->name);
-}
-
-/* All entries, ordered by name; the caller frees the list and what is in it. Count or -errno */
-static ssize_t read_all(int dir_fd, struct registry_entry **ret_entries)
-{
-	struct registry_entry *entries = NULL;
-	size_t count = 0;
-	struct dirent *file;
-	int fd = dir_fd < 0 ? -1 : dup(dir_fd);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	while (dir && (file = readdir(dir))) {
-		struct registry_entry entry, *added;
-		char name[SPEC_NAME_MAX + 1];
-
-		if (!registry_name_of(file->d_name, name) ||
-		    registry_read(dir_fd, name, &entry) <= 0)
-			continue;
-		added = spec_add(&entries, &count, sizeof(entry));
-		if (added)
-			*added = entry;
-		else
-			registry_entry_free(&entry);
-	}
-	if (dir)
-		(void)closedir(dir);
-	if (count)
-		qsort(entries, count, sizeof(*entries), by_name);
-	*ret_entries = entries;
-	return (ssize_t)count;
-}
-
-static void free_all(struct registry_entry *entries, ssize_t count)
-{
-	for (ssize_t i = 0; i < count; i++)
-		registry_entry_free(&entries[i]);
-	free(entries);
-}
-
-/* The sandbox that is called @word, or whose supervisor has that pid; 1, 0: there is none */
-static int find(int dir_fd, const char *word, struct registry_entry *ret_entry)
-{
-	struct registry_entry *entries;
-	uint64_t pid;
-	ssize_t count;
-	int found = 0;
-
-	if (dir_fd >= 0 && spec_is_name(word) && registry_read(dir_fd, word, ret_entry) > 0)
-		return 1;
-	if (num_parse(word, INT32_MAX, &pid) < 0)
-		return 0;
-	count = read_all(dir_fd, &entries);
-	for (ssize_t i = 0; i < count; i++) {
-		if (found || (uint64_t)entries[i].pid != pid) {
-			registry_entry_free(&entries[i]);
-			continue;
-		}
-		*ret_entry = entries[i];
-		found = 1;
-	}
-	free(entries);
-	return found;
+	return CLIENT_FAILED;
 }
 
 /* ---- ps ---- */
@@ -220,7 +139,7 @@ static int run_ps(char **arguments, int registry_fd)
 
 	if (arguments[0] && (!is_json || arguments[1]))
 		return show_usage("ps");
-	count = read_all(registry_fd, &entries);
+	count = client_list(registry_fd, &entries);
 	if (is_json)
 		printf("[");
 	else
@@ -233,60 +152,11 @@ static int run_ps(char **arguments, int registry_fd)
 	}
 	if (is_json)
 		printf("]\n");
-	free_all(entries, count);
-	return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
+	client_free_list(entries, count);
+	return fflush(stdout) == 0 ? 0 : CLIENT_FAILED;
 }
 
 /* ---- kill and wait ---- */
-
-/* The next line on @fd, without its newline; false at the end. */
-static bool read_line(int fd, char *line, size_t size)
-{
-	for (size_t length = 0; length + 1 < size; length++) {
-		if (recv(fd, line + length, 1, 0) != 1)
-			return false;
-		if (line[length] == '\n') {
-			line[length] = '\0';
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Sends @request to the supervisor of @entry, and reads its greeting and its answer. Descriptor,
- * -errno, or -EPROTO with its error in @line. */
-static int ask(int registry_fd, const struct registry_entry *entry, const char *request, char *line,
-	       size_t size)
-{
-	_close_ int fd = registry_connect(registry_fd, entry->name);
-	struct json_document answer;
-	const char *error;
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
-
-	if (fd < 0)
-		return fd;
-	/* Nobody but who holds the name. */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid != entry->pid)
-		return -ESRCH;
-	if (!read_line(fd, line, size) || jsonr_parse(line, &answer) < 0)
-		return -ECONNRESET;
-	if (jsonr_member(&answer, 0, "cloche-control")) { /* else it refuses to listen */
-		ignore(send(fd, request, strlen(request), MSG_NOSIGNAL));
-		if (!read_line(fd, line, size) || jsonr_parse(line, &answer) < 0)
-			return -ECONNRESET;
-	}
-	if (answer.values[jsonr_member(&answer, 0, "ok")].type == JSON_TRUE)
-		return take_fd(&fd);
-	error = jsonr_string(&answer, 0, "error");
-	memmove(line, error ? error : "", error ? strlen(error) + 1 : 1);
-	return -EPROTO;
-}
-
-static int ask_failed(const char *command, const char *word, int r, const char *line)
-{
-	return complain(command, word, r == -EPROTO ? line : strerror(-r));
-}
 
 static int run_kill(char **arguments, int registry_fd)
 {
@@ -304,16 +174,15 @@ static int run_kill(char **arguments, int registry_fd)
 	if (!arguments[0] || arguments[1])
 		return show_usage("kill");
 	if (signals_parse(name, &number) < 0)
-		return complain("kill", name, "not a signal");
-	if (!find(registry_fd, arguments[0], &entry)) {
-		(void)complain("kill", arguments[0], "no such sandbox");
-		return STATUS_NONE;
-	}
+		return client_complain("kill", name, "not a signal");
+	r = client_find("kill", registry_fd, arguments[0], &entry);
+	if (r)
+		return r;
 	snprintf(request, sizeof(request), "{\"command\": \"kill\", \"signal\": \"%d\"}\n", number);
-	r = ask(registry_fd, &entry, request, line, sizeof(line));
+	r = client_ask(registry_fd, &entry, request, line, sizeof(line));
 	registry_entry_free(&entry);
 	if (r < 0)
-		return ask_failed("kill", arguments[0], r, line);
+		return client_failed("kill", arguments[0], r, line);
 	(void)close(r);
 	return 0;
 }
@@ -325,29 +194,38 @@ static int run_wait(char **arguments, int registry_fd)
 	const char *code = NULL;
 	uint64_t status;
 	char line[512];
-	int fd;
+	int fd, r;
 
 	if (!arguments[0] || arguments[1])
 		return show_usage("wait");
-	if (!find(registry_fd, arguments[0], &entry)) {
-		(void)complain("wait", arguments[0], "no such sandbox");
-		return STATUS_NONE;
-	}
-	fd = ask(registry_fd, &entry, "{\"command\": \"wait\"}\n", line, sizeof(line));
+	r = client_find("wait", registry_fd, arguments[0], &entry);
+	if (r)
+		return r;
+	fd = client_ask(registry_fd, &entry, "{\"command\": \"wait\"}\n", line, sizeof(line));
 	registry_entry_free(&entry);
 	if (fd < 0)
-		return ask_failed("wait", arguments[0], fd, line);
-	if (read_line(fd, line, sizeof(line)) && jsonr_parse(line, &event) == 0)
+		return client_failed("wait", arguments[0], fd, line);
+	if (client_read_line(fd, line, sizeof(line), NULL) && jsonr_parse(line, &event) == 0)
 		code = jsonr_number(&event, 0, "exit-code");
 	(void)close(fd);
 	if (code && num_parse(code, 255, &status) == 0)
 		return (int)status;
-	return complain("wait", arguments[0], "it ended without telling its status");
+	return client_complain("wait", arguments[0], "it ended without telling its status");
+}
+
+/* ---- exec ---- */
+
+static int run_exec(char **arguments, int registry_fd)
+{
+	if (!arguments[0] || arguments[0][0] == '-')
+		return show_usage("exec");
+	return attach_main(registry_fd, arguments[0], arguments + 1);
 }
 
 /* ---- which ---- */
 
 static const struct command commands[] = {
+	{ "exec", "NAME|PID [OPTIONS...] [--] COMMAND [ARGS...]", run_exec },
 	{ "ps", "[--json]", run_ps },
 	{ "kill", "[-s SIGNAL] NAME|PID", run_kill },
 	{ "wait", "NAME|PID", run_wait },
@@ -373,7 +251,7 @@ int manage_main(char **argv)
 		return -1;
 	registry_fd = registry_open(runtime_dir, false, &err);
 	if (registry_fd < 0 && err.code != ERROR_NONE)
-		return complain(
+		return client_complain(
 			argv[1], "",
 			error_format(&err,
 				     personality_message(personality_find("cloche"), err.code),

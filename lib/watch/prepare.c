@@ -158,18 +158,47 @@ static int check_label(const struct spec_string *label, struct cloche_error *err
 	return error_set(err, ERROR_LABEL_INVALID, -r, label->text);
 }
 
-int prepare_enter(struct enter *enter, struct cloche_error *err)
+static void no_descriptors(struct enter *enter)
 {
-	const struct spec *spec = enter->plan->spec;
-	int r;
-
 	enter->error_fd = enter->status_fd = enter->go_fd = enter->ready_fd = enter->net_mapped_fd =
 		enter->net_go_fd = enter->supervisor_pidfd = -EBADF;
 	enter->terminal = (struct enter_terminal){ .channel_fd = -EBADF,
 						   .spare_fd = -EBADF,
 						   .slave_fd = -EBADF };
+	enter->inner_fds[0] = enter->inner_fds[1] = -EBADF;
 	for (size_t i = 0; i < ARRAY_SIZE(enter->stdio_fds); i++)
 		enter->stdio_fds[i] = -EBADF;
+	enter->init_fd_count = 0;
+}
+
+static int prepare_lists(struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+
+	enter->fd_list = new_fds(spec->keep_fd_count + 1);
+	enter->init_fds = new_fds(spec->sync_fd_count + spec->lock_file_count + 5);
+	return enter->fd_list && enter->init_fds ? 0 : error_no_memory(err);
+}
+
+int prepare_late(struct enter *enter, struct cloche_error *err)
+{
+	int r;
+
+	no_descriptors(enter);
+	enter->enters_late = true;
+	r = prepare_command(enter, err);
+	if (r == 0)
+		r = prepare_environment(enter, err);
+	return r == 0 ? prepare_lists(enter, err) : r;
+}
+
+int prepare_enter(struct enter *enter, struct cloche_error *err)
+{
+	const struct spec *spec = enter->plan->spec;
+	int r;
+
+	no_descriptors(enter);
+	enter->signaller = -1;
 	enter->umask = umask(0);
 	(void)umask(enter->umask);
 	r = prepare_mounts(&enter->mounts, enter->plan, err);
@@ -189,11 +218,7 @@ int prepare_enter(struct enter *enter, struct cloche_error *err)
 		r = prepare_inner_maps(enter, err);
 	if (r == 0)
 		r = stdio_open(enter, err); /* last: it may empty a file */
-	if (r < 0)
-		return r;
-	enter->fd_list = new_fds(spec->keep_fd_count + 1);
-	enter->init_fds = new_fds(spec->sync_fd_count + spec->lock_file_count + 5);
-	return enter->fd_list && enter->init_fds ? 0 : error_no_memory(err);
+	return r == 0 ? prepare_lists(enter, err) : r;
 }
 
 void prepare_free(struct enter *enter)

@@ -244,42 +244,31 @@ static void follow_stop(struct pty *pty, int number)
 		tell(pty, SIGCONT);
 }
 
-static void take_master(struct pty *pty, const struct msghdr *message)
+static void take_master(struct pty *pty, int master)
 {
-	const struct cmsghdr *header = CMSG_FIRSTHDR(message);
-
-	if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (master < 0)
 		return;
-	memcpy(&pty->master_fd, CMSG_DATA(header), sizeof(int));
-	(void)fcntl(pty->master_fd, F_SETFL, O_RDWR | O_NONBLOCK);
-	pty->slave_fd = ioctl(pty->master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	pty->master_fd = master;
+	(void)fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+	pty->slave_fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
 /* What the child says: here is the master; COMMAND was stopped. */
 static void read_channel(struct pty *pty)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
 	char byte = 0;
-	struct iovec bytes = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	ssize_t got = recvmsg(pty->channel_fd, &message, MSG_CMSG_CLOEXEC);
+	int master;
+	ssize_t got = fd_receive(pty->channel_fd, &byte, 1, &master, 1, 0);
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	if (got == -EAGAIN)
 		return;
 	if (got <= 0) {
 		close_pointer(&pty->channel_fd);
 		pty->channel_fd = -EBADF;
 	} else if (byte == 0) {
-		take_master(pty, &message);
+		take_master(pty, master);
 	} else {
+		close_pointer(&master);
 		follow_stop(pty, byte);
 	}
 }

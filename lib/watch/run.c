@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -66,32 +65,6 @@ static int watch_parent(struct run *run, struct cloche_error *err)
 			return pipe_error(errno, "a process descriptor", err);
 	}
 	return getppid() == parent ? 0 : error_set(err, ERROR_PARENT_GONE, 0, NULL);
-}
-
-/* What the supervisor passes on to COMMAND. */
-static void add_forwarded(const struct plan *plan, sigset_t *set)
-{
-	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
-					 SIGTERM, SIGCONT, SIGTSTP, SIGWINCH };
-
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(set, forwarded[i]);
-	sigaddset(set, plan->stop_signal);
-}
-
-static int watch_signals(struct run *run, struct cloche_error *err)
-{
-	sigset_t set;
-
-	/* With SIGCHLD ignored the kernel would throw the child's status away. */
-	(void)signal(SIGCHLD, SIG_DFL);
-	if (!run->plan->ends_together)
-		return 0;
-	sigemptyset(&set);
-	add_forwarded(run->plan, &set);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	return run->signal_fd < 0 ? pipe_error(errno, "a signal descriptor", err) : 0;
 }
 
 static int clone_error(const struct plan *plan, int errnum, struct cloche_error *err)
@@ -267,7 +240,7 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 		return pipe_error(errno, "a process descriptor", err);
 	r = watch_parent(run, err);
 	if (r == 0)
-		r = watch_signals(run, err);
+		r = supervise_signals(run, err);
 	if (r == 0)
 		r = join_enter(run->plan, &run->joins, err);
 	if (run->plan->joined & CLONE_NEWTIME)
@@ -287,29 +260,15 @@ static int run_child(struct run *run, struct enter *enter, struct cloche_error *
 	return supervise(run, err);
 }
 
-#define STATUS_TIMED_OUT 124 /* as timeout(1) */
-
 int run_plan(const struct plan *plan, const struct facts *facts, struct enter_title title,
 	     int *ret_status, struct cloche_error *err)
 {
-	struct run run = {
-		.plan = plan,
-		.pidfd = -EBADF,
-		.error_fd = -EBADF,
-		.status_fd = -EBADF,
-		.go_fd = -EBADF,
-		.ready_fd = -EBADF,
-		.signal_fd = -EBADF,
-		.parent_pidfd = -EBADF,
-		.cgroup = CGROUP_INIT,
-		.net = NET_RUN_INIT,
-		.pty = PTY_INIT,
-		.registry = REGISTRY_INIT,
-		.control = CONTROL_INIT,
-	};
+	struct run run = RUN_INIT;
 	struct enter enter = { .plan = plan, .facts = facts, .title = title };
 	int r;
 
+	run.plan = plan;
+	run.enter = &enter;
 	err->stage = STAGE_START;
 	stop_start(&run.stop, plan, plan->timeout ? stop_now() : 0);
 	r = registry_enter(&run.registry, plan, facts, err);
@@ -331,6 +290,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		r = idmap_open(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
+	exec_end(&run.execs);
 	pty_end(&run.pty, run.signal_fd);
 	net_end(&run.net, plan, &run.usage);
 	supervise_wait_for_usage(&run);

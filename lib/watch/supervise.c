@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -36,13 +37,42 @@ void supervise_kill(const struct run *run)
 	bool init_kills =
 		run->executed && plan->has_init && plan->ends_together && !plan->init_is_pid_1;
 
-	tell(run, init_kills ? INIT_SIGNAL_END : SIGKILL);
+	if (run->is_attached)
+		(void)shutdown(run->status_fd, SHUT_WR); /* its keeper sees that */
+	else
+		tell(run, init_kills ? INIT_SIGNAL_END : SIGKILL);
+}
+
+/* What the supervisor passes on to COMMAND. */
+static void add_forwarded(const struct plan *plan, sigset_t *set)
+{
+	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
+					 SIGTERM, SIGCONT, SIGTSTP, SIGWINCH };
+
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(set, forwarded[i]);
+	sigaddset(set, plan->stop_signal);
+}
+
+int supervise_signals(struct run *run, struct cloche_error *err)
+{
+	sigset_t set;
+
+	/* With SIGCHLD ignored the kernel would throw the child's status away. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	if (!run->plan->ends_together && !run->is_attached)
+		return 0;
+	sigemptyset(&set);
+	add_forwarded(run->plan, &set);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return run->signal_fd < 0 ? error_set(err, ERROR_PIPE, errno, "a signal descriptor") : 0;
 }
 
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[18 + PIN_FD_COUNT] = { run->pidfd,
+	int keep[19 + PIN_FD_COUNT] = { run->pidfd,
 					run->error_fd,
 					run->status_fd,
 					run->signal_fd,
@@ -51,6 +81,7 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->plan->spec->usage_fd.fd,
 					run->cgroup.parent_fd,
 					run->cgroup.group_fd,
+					run->registry.lock_fd < 0 ? -1 : run->cgroup.box_fd,
 					run->cgroup.outside_fd,
 					run->net.control_fd,
 					run->net.go_fd,
@@ -62,7 +93,7 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->control.listen_fd };
 	int r;
 
-	memcpy(keep + 18, run->pin.fds, sizeof(run->pin.fds));
+	memcpy(keep + 19, run->pin.fds, sizeof(run->pin.fds));
 	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
@@ -86,13 +117,29 @@ static int read_error(struct run *run, struct cloche_error *err)
 	if (!run->executed)
 		return 0;
 	pty_begin(&run->pty, run->pidfd);
+	exec_note_inner(run);
 	return pin_make(run->plan, &run->pin, err);
+}
+
+/* The end of a COMMAND that another process is the parent of. */
+static void read_event(struct run *run)
+{
+	char text[256];
+	ssize_t got = recv(run->status_fd, text, sizeof(text) - 1, 0);
+
+	text[got > 0 ? got : 0] = '\0';
+	run->status = control_read_end(text);
+	run->ended = true;
 }
 
 static void read_status(struct run *run)
 {
 	int status;
 
+	if (run->is_attached) {
+		read_event(run);
+		return;
+	}
 	if (read(run->status_fd, &status, sizeof(status)) == (ssize_t)sizeof(status)) {
 		run->status = status;
 		run->ended = true;
@@ -170,7 +217,9 @@ static void obey(struct run *run, const struct pollfd *fds)
 	struct control_request request;
 
 	while (control_act(&run->control, fds, &request)) {
-		if (request.verb == CONTROL_KILL)
+		if (request.verb == CONTROL_EXEC)
+			exec_start(run, &request);
+		else if (request.verb == CONTROL_KILL)
 			end_by_force(run);
 		else
 			pass_on(run, request.signal);
@@ -246,6 +295,9 @@ static void act_on_time(struct run *run)
 	if (action == STOP_NOTHING)
 		return;
 	if (action == STOP_ASK && run->executed) {
+		if (run->is_attached)
+			ignore(send(run->status_fd, EXEC_KILL_REST, strlen(EXEC_KILL_REST),
+				    MSG_NOSIGNAL));
 		tell(run, run->plan->stop_signal);
 		tell(run, SIGCONT); /* it may be stopped */
 	} else {
@@ -274,15 +326,16 @@ static void follow_parent(struct run *run)
 	run->parent_pidfd = -EBADF;
 }
 
-#define POLL_PTY 6
+#define POLL_PTY 7
 #define POLL_CONTROL (POLL_PTY + PTY_POLLS)
 
 /* One round of waiting. */
 static int follow(struct run *run, struct cloche_error *err)
 {
 	const int own[POLL_PTY] = {
-		run->error_fd,	run->status_fd,	   run->pidfd,
+		run->error_fd,	run->status_fd,	   run->is_attached ? -1 : run->pidfd,
 		run->signal_fd, run->parent_pidfd, run->net.control_fd,
+		run->execs.ends_fd,
 	};
 	struct pollfd fds[POLL_CONTROL + CONTROL_POLLS];
 	int silence = patience(run), wait, ready, r = 0;
@@ -322,6 +375,8 @@ static int follow(struct run *run, struct cloche_error *err)
 		r = read_end(run, err);
 	if (r == 0 && !run->ended && fds[5].revents)
 		r = net_follow(&run->net, run->plan, err);
+	if (fds[6].revents)
+		exec_reap(&run->execs);
 	return r;
 }
 
@@ -337,7 +392,8 @@ int supervise(struct run *run, struct cloche_error *err)
 		/* Nothing of a failed start may survive. */
 		run->interrupted = SIGKILL;
 		supervise_kill(run);
-		(void)read_end(run, &ignored);
+		if (!run->is_attached)
+			(void)read_end(run, &ignored);
 	}
 	return r;
 }

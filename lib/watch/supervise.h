@@ -7,6 +7,7 @@
 #include "enter/enter.h"
 #include "watch/cgroup.h"
 #include "watch/control.h"
+#include "watch/exec.h"
 #include "watch/join.h"
 #include "watch/net.h"
 #include "watch/pin.h"
@@ -17,6 +18,8 @@
 /* One start, as the supervisor sees it. */
 struct run {
 	const struct plan *plan;
+	struct enter *enter;
+	bool is_attached; /* the child is another's, who tells how it ends by the status_fd */
 	int pidfd;	  /* of the child */
 	int error_fd;	  /* read ends */
 	int status_fd;	  /* -1 where the child's own exit status tells */
@@ -38,8 +41,29 @@ struct run {
 	struct stop stop;
 	struct registry registry;
 	struct control control;
+	struct execs execs;
 	struct usage usage;
 };
+
+#define RUN_INIT                                                                                   \
+	((struct run){ .pidfd = -EBADF,                                                            \
+		       .error_fd = -EBADF,                                                         \
+		       .status_fd = -EBADF,                                                        \
+		       .go_fd = -EBADF,                                                            \
+		       .ready_fd = -EBADF,                                                         \
+		       .signal_fd = -EBADF,                                                        \
+		       .parent_pidfd = -EBADF,                                                     \
+		       .cgroup = CGROUP_INIT,                                                      \
+		       .net = NET_RUN_INIT,                                                        \
+		       .pty = PTY_INIT,                                                            \
+		       .registry = REGISTRY_INIT,                                                  \
+		       .control = CONTROL_INIT,                                                    \
+		       .execs = EXECS_INIT })
+
+#define STATUS_TIMED_OUT 124 /* as timeout(1) */
+
+/** supervise_signals - hold what is to be passed on to COMMAND, for supervise() */
+must_check int supervise_signals(struct run *run, struct cloche_error *err);
 
 /** supervise - follow the child until it has ended; nothing of a start that failed survives. 0, or
  * -errno with @err filled */
