@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "base/sys.h"
 #include "spec/defaults.h"
 #include "spec/plan-landlock.h"
 #include "spec/plan-parts.h"
@@ -185,6 +186,12 @@ static int plan_pty(struct plan *plan, const struct facts *facts, struct cloche_
 		return plan_blame(err, spec->flag_use[FLAG_PTY_FILTER], ERROR_FILTER_PTY, NULL);
 	if (spec->pty == PTY_YES && new_session)
 		return plan_blame(err, spec->flag_use[FLAG_NEW_SESSION], ERROR_SESSION_PTY, NULL);
+	if (spec_flag(spec, FLAG_DETACH)) {
+		if (spec->pty == PTY_YES || filters)
+			return plan_blame(err, spec->flag_use[FLAG_DETACH], ERROR_DETACH_WITH,
+					  filters ? "pty-filter" : "pty");
+		return 0; /* nobody is there to type or to see */
+	}
 	plan->has_pty = spec->pty == PTY_YES || (filters && is_any_tty) ||
 			(spec->pty == PTY_DEFAULT && plan->personality->has_pty && !new_session &&
 			 facts->is_tty[0] && !spec->io.stdio[0].text);
@@ -209,12 +216,18 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 		return plan_blame(
 			err, spec->exec_label.text ? spec->exec_label.use : spec->file_label.use,
 			ERROR_NO_LABELS, NULL);
+	if (spec_flag(spec, FLAG_DETACH) && !spec->name.text)
+		return plan_blame(err, spec->flag_use[FLAG_DETACH], ERROR_DETACH_NEEDS, NULL);
+	if (spec_flag(spec, FLAG_DETACH) && spec_flag(spec, FLAG_DIE_WITH_PARENT))
+		return plan_blame(err, spec->flag_use[FLAG_DETACH], ERROR_DETACH_WITH,
+				  "die-with-parent");
 	r = plan_pty(plan, facts, err);
 	if (r < 0)
 		return r;
 	plan_stop(plan);
 	/* The terminal is ours to restore, and the time ours to keep. */
-	plan->ends_together = personality->ends_together || plan->has_pty || plan->timeout;
+	plan->ends_together = personality->ends_together || plan->has_pty || plan->timeout ||
+			      spec_flag(spec, FLAG_DETACH);
 	plan->init_is_pid_1 = plan_unshares(plan, CLONE_NEWPID) && !as_pid_1;
 	plan->has_init = !as_pid_1 && (plan->init_is_pid_1 || plan->ends_together ||
 				       spec->lock_file_count || spec->sync_fd_count);
@@ -222,7 +235,7 @@ static int plan_supervision(struct plan *plan, const struct facts *facts, struct
 	plan->new_session = spec_flag(spec, FLAG_NEW_SESSION) ||
 			    (personality->new_session_without_tty &&
 			     (!facts->is_tty[0] || spec->io.stdio[0].text)) ||
-			    plan->has_pty;
+			    plan->has_pty || spec_flag(spec, FLAG_DETACH);
 	plan->argv0 = spec->argv0.text;
 	return 0;
 }
@@ -285,6 +298,12 @@ int plan_attach(struct plan *plan, const struct spec *spec, const struct facts *
 	plan->has_init = plan->new_session = plan->die_with_parent = true;
 	plan->init_is_pid_1 = plan->ends_together = false;
 	plan->argv0 = NULL;
+	/* A Landlock domain cannot be joined, and one beside another may not reach it. Where the
+	 * namespaces confine the same, COMMAND may reach the others of its sandbox. */
+	if (plan_unshares(plan, CLONE_NEWPID))
+		plan->landlock.scoped &= ~(uint64_t)SYS_LANDLOCK_SIGNAL;
+	if (plan_unshares(plan, CLONE_NEWNET))
+		plan->landlock.scoped &= ~(uint64_t)SYS_LANDLOCK_ABSTRACT_UNIX;
 	plan->environment = NULL;
 	plan->environment_count = 0;
 	return facts->environ ? defaults_environment(plan, facts, err) : 0;

@@ -7,10 +7,11 @@
  */
 #include "watch/attach.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <sys/signalfd.h>
 
 #include "base/fd.h"
 #include "base/jsonr.h"
@@ -46,6 +47,26 @@ struct answer {
 	const char *error; /* in line; NULL: it runs */
 };
 
+/* Waits for @fd, -1: for the time @wait_ms. Signals are held for COMMAND by now; one that comes when
+ * there will be none ends us, and so what was begun for us. */
+static void wait_for(int fd, int signal_fd, int wait_ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+
+	if (poll(fds, ARRAY_SIZE(fds), wait_ms) <= 0 || fds[0].revents)
+		return;
+	/* If it runs, it is told. */
+	if (poll(fds, 1, SUPERVISE_PENDING_MS) > 0)
+		return;
+	if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+	    supervise_ends((int)info.ssi_signo))
+		_exit(128 + (int)info.ssi_signo);
+}
+
 static bool read_answer(int fd, struct answer *answer)
 {
 	struct json_document json;
@@ -65,7 +86,7 @@ static bool read_answer(int fd, struct answer *answer)
 
 /* The connection, with *@ret_answer filled; -errno, -EPROTO as client_connect() */
 static int request(int registry_fd, const struct registry_entry *entry, const int *fds,
-		   bool in_background, struct answer *ret_answer)
+		   bool in_background, int signal_fd, struct answer *ret_answer)
 {
 	_close_ int fd = client_connect(registry_fd, entry, ret_answer->line,
 					sizeof(ret_answer->line));
@@ -74,28 +95,31 @@ static int request(int registry_fd, const struct registry_entry *entry, const in
 
 	if (fd < 0)
 		return fd;
-	if (fd_send(fd, text, strlen(text), fds, CONTROL_FDS, 0) < 0 ||
-	    !read_answer(fd, ret_answer))
+	if (fd_send(fd, text, strlen(text), fds, CONTROL_FDS, 0) < 0)
 		return -ECONNRESET;
-	return take_fd(&fd);
+	wait_for(fd, signal_fd, -1);
+	return read_answer(fd, ret_answer) ? take_fd(&fd) : -ECONNRESET;
 }
 
-/* The same, until the sandbox's own COMMAND runs. */
-static int request_when_ready(int registry_fd, const struct registry_entry *entry, const int *fds,
-			      bool in_background, struct answer *ret_answer)
+static bool is_passing(int r, const struct answer *answer)
 {
-	const struct timespec delay = { .tv_nsec = STARTING_DELAY_MS * 1000000L };
+	return r < 0 ? r == -EPROTO && strcmp(answer->line, CONTROL_FULL) == 0
+		     : answer->error && strcmp(answer->error, CONTROL_STARTING) == 0;
+}
 
+/* The same, until the sandbox's own COMMAND runs and there is room for us. */
+static int request_when_ready(int registry_fd, const struct registry_entry *entry, const int *fds,
+			      bool in_background, int signal_fd, struct answer *ret_answer)
+{
 	for (int i = 0;; i++) {
 		int fd;
 
 		*ret_answer = (struct answer){ .pidfd = -EBADF };
-		fd = request(registry_fd, entry, fds, in_background, ret_answer);
-		if (fd < 0 || !ret_answer->error || i == STARTING_TRIES ||
-		    strcmp(ret_answer->error, CONTROL_STARTING) != 0)
+		fd = request(registry_fd, entry, fds, in_background, signal_fd, ret_answer);
+		if (!is_passing(fd, ret_answer) || i == STARTING_TRIES)
 			return fd;
-		(void)close(fd);
-		(void)nanosleep(&delay, NULL);
+		close_pointer(&fd);
+		wait_for(-1, signal_fd, STARTING_DELAY_MS);
 	}
 }
 
@@ -113,13 +137,11 @@ static int refused(const char *word, const struct answer *answer)
 
 static int follow(struct run *run, int *ret_status, struct cloche_error *err)
 {
-	int r = supervise_signals(run, err);
+	int r;
 
 	stop_start(&run->stop, run->plan, run->plan->timeout ? stop_now() : 0);
-	if (r == 0) {
-		pty_begin(&run->pty, run->pidfd);
-		r = supervise(run, err);
-	}
+	pty_begin(&run->pty, run->pidfd);
+	r = supervise(run, err);
 	pty_end(&run->pty, run->signal_fd);
 	*ret_status = run->stop.timed_out ? STATUS_TIMED_OUT : run->status;
 	return r;
@@ -152,13 +174,16 @@ static int attach(int registry_fd, const char *word, char **words, struct spec *
 	run.is_attached = run.executed = true;
 	facts.environ = environ;
 	r = pty_prepare(&run.pty, &facts, &enter, err);
+	if (r == 0)
+		r = supervise_signals(&run, err);
 	if (r < 0)
 		return r;
 	fds[EXEC_FD_WORDS] = write_words(words, plan.has_pty);
 	fds[EXEC_FD_PTY] = enter.terminal.channel_fd;
 	if (fds[EXEC_FD_WORDS] < 0)
 		return client_failed("exec", word, fds[EXEC_FD_WORDS], "");
-	r = request_when_ready(registry_fd, &entry, fds, enter.terminal.in_background, &answer);
+	r = request_when_ready(registry_fd, &entry, fds, enter.terminal.in_background,
+			       run.signal_fd, &answer);
 	if (r < 0)
 		return client_failed("exec", word, r, answer.line);
 	if (answer.error)

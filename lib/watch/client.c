@@ -40,6 +40,8 @@ ssize_t client_list(int dir_fd, struct registry_entry **ret_entries)
 	int fd = dir_fd < 0 ? -1 : dup(dir_fd);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
+	if (dir)
+		rewinddir(dir); /* the place in it is shared with the descriptor's other listings */
 	while (dir && (file = readdir(dir))) {
 		struct registry_entry entry, *added;
 		char name[SPEC_NAME_MAX + 1];

@@ -168,7 +168,7 @@ static void take_client(struct control *control)
 			drop(client);
 		return;
 	}
-	control_refuse(fd, "too many connections");
+	control_refuse(fd, CONTROL_FULL);
 }
 
 static void obey_kill(struct control_client *client, const struct json_document *message,

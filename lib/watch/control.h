@@ -9,7 +9,7 @@
 
 struct pollfd;
 
-#define CONTROL_CLIENTS 16
+#define CONTROL_CLIENTS 64
 #define CONTROL_POLLS (1 + CONTROL_CLIENTS)
 #define CONTROL_LINE 4096 /* the longest line that is read, its newline included */
 
@@ -34,7 +34,9 @@ enum control_fd {
 /* What its caller may say while it runs: when COMMAND ends, kill what it leaves. */
 #define EXEC_KILL_REST "{\"command\": \"kill-rest\"}\n"
 
+/* What may be otherwise soon. */
 #define CONTROL_STARTING "it is only starting" /* what exec is told until COMMAND runs */
+#define CONTROL_FULL "too many connections"
 
 #define CONTROL_ANSWER ((size_t)16 << 10) /* the longest line that is sent */
 

@@ -139,6 +139,7 @@ static void forget_first(struct spec *spec)
 	spec->lock_file_count = 0;
 	spec->pty = PTY_DEFAULT;
 	spec->flag_use[FLAG_NEW_SESSION] = spec->flag_use[FLAG_PTY_FILTER] = -1;
+	spec->flag_use[FLAG_DETACH] = -1;
 	spec->stop = (struct spec_stop){ 0 };
 }
 
@@ -428,7 +429,8 @@ static void follow(struct keeper *keeper)
 
 	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 		return;
-	if (fds[0].revents)
+	/* What happens last may be seen before what happened first, poll(2). */
+	if (keeper->error_fd >= 0 && (fds[0].revents || fds[1].revents || fds[2].revents))
 		read_error(keeper);
 	if (fds[3].revents)
 		read_connection(keeper);
@@ -570,7 +572,9 @@ void exec_reap(struct execs *execs)
 	if (epoll_wait(execs->ends_fd, &event, 1, 0) != 1)
 		return;
 	(void)waitid((idtype_t)P_PIDFD, (id_t)event.data.fd, &info, WEXITED | WNOHANG);
-	(void)close(event.data.fd); /* it leaves the set with that */
+	/* A keeper that was forked since may hold it, too, and with that its place in the set. */
+	(void)epoll_ctl(execs->ends_fd, EPOLL_CTL_DEL, event.data.fd, NULL);
+	(void)close(event.data.fd);
 	execs->count--;
 }
 

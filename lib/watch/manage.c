@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * cloche ps, kill, wait: from outside, as the user whose sandboxes they are. What the registry's
+ * cloche ps, kill, wait and the like: from outside, as the user whose sandboxes they are. What the registry's
  * files say is shown; who is signalled or waited for is decided by the kernel's word for who holds
  * the lock.
  */
@@ -21,6 +21,8 @@
 #include "watch/attach.h"
 #include "watch/client.h"
 #include "watch/control.h"
+#include "watch/logs.h"
+#include "watch/top.h"
 
 struct command {
 	const char *name, *usage;
@@ -37,36 +39,6 @@ static int show_usage(const char *command)
 
 /* ---- ps ---- */
 
-/* Bytes resident in @pid and all that it started, shared pages counted in each. */
-static uint64_t memory_of(pid_t pid, bool counts_itself)
-{
-	char path[64], number[STR_NUMBER_SIZE];
-	char size[STR_NUMBER_SIZE], resident[STR_NUMBER_SIZE];
-	uint64_t total = 0, pages;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	file = counts_itself ? fopen(path, "re") : NULL;
-	if (file) {
-		if (fscanf(file, "%23s %23s", size, resident) == 2 &&
-		    num_parse(resident, UINT32_MAX, &pages) == 0)
-			total = pages * (uint64_t)sysconf(_SC_PAGESIZE);
-		(void)fclose(file);
-	}
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return total;
-	while (fscanf(file, "%23s", number) == 1) {
-		uint64_t child;
-
-		if (num_parse(number, INT32_MAX, &child) == 0)
-			total += memory_of((pid_t)child, true);
-	}
-	(void)fclose(file);
-	return total;
-}
-
 static uint64_t uptime_of(const struct json_document *told)
 {
 	const char *text = jsonr_number(told, 0, "started");
@@ -74,27 +46,6 @@ static uint64_t uptime_of(const struct json_document *told)
 
 	return text && num_parse(text, INT64_MAX, &started) == 0 && started < now ? now - started
 										  : 0;
-}
-
-static void put_words(const struct json_document *told, bool is_json)
-{
-	size_t list = jsonr_member(told, 0, "command");
-	char text[1024];
-	const char *separator = "";
-
-	if (!list || told->values[list].type != JSON_ARRAY)
-		return;
-	for (size_t i = list + 1; i < told->values[list].end; i = told->values[i].end) {
-		struct str_buf out = { .data = text, .size = sizeof(text) };
-
-		text[0] = '\0';
-		if (is_json)
-			jsonw_string(&out, told->values[i].text ? told->values[i].text : "");
-		else if (told->values[i].text)
-			str_add_escaped(&out, told->values[i].text);
-		printf("%s%s", separator, text);
-		separator = is_json ? ", " : " ";
-	}
 }
 
 static const char *network_of(const struct json_document *told)
@@ -111,7 +62,7 @@ static const char *network_of(const struct json_document *told)
 static void show(struct registry_entry *entry, bool is_json)
 {
 	struct json_document told;
-	uint64_t memory = memory_of(entry->pid, false);
+	uint64_t memory = top_sum(entry->pid).memory;
 
 	if (jsonr_parse(entry->text, &told) < 0)
 		told.count = 0; /* it has not told anything yet */
@@ -120,14 +71,14 @@ static void show(struct registry_entry *entry, bool is_json)
 		       "\"network\": \"%s\", \"command\": [",
 		       entry->name, (int)entry->pid, (unsigned long long)uptime_of(&told),
 		       (unsigned long long)memory, network_of(&told));
-		put_words(&told, true);
+		top_command(&told, true);
 		printf("]}");
 		return;
 	}
 	printf("%-20s %8d %8llu %9lluK %-7s ", entry->name, (int)entry->pid,
 	       (unsigned long long)uptime_of(&told), (unsigned long long)(memory >> 10),
 	       network_of(&told));
-	put_words(&told, false);
+	top_command(&told, false);
 	printf("\n");
 }
 
@@ -222,12 +173,46 @@ static int run_exec(char **arguments, int registry_fd)
 	return attach_main(registry_fd, arguments[0], arguments + 1);
 }
 
+/* ---- top ---- */
+
+static int run_top(char **arguments, int registry_fd)
+{
+	struct registry_entry entry;
+	int r;
+
+	if (!arguments[0])
+		return top_all(registry_fd);
+	if (arguments[0][0] == '-' || arguments[1])
+		return show_usage("top");
+	r = client_find("top", registry_fd, arguments[0], &entry);
+	if (r)
+		return r;
+	r = top_one(&entry);
+	registry_entry_free(&entry);
+	return r;
+}
+
+/* ---- logs ---- */
+
+static int run_logs(char **arguments, int registry_fd)
+{
+	bool follows = arguments[0] && (strcmp(arguments[0], "-f") == 0 ||
+					strcmp(arguments[0], "--follow") == 0);
+
+	arguments += follows;
+	if (!arguments[0] || arguments[1])
+		return show_usage("logs");
+	return logs_show(registry_fd, arguments[0], follows);
+}
+
 /* ---- which ---- */
 
 static const struct command commands[] = {
 	{ "exec", "NAME|PID [OPTIONS...] [--] COMMAND [ARGS...]", run_exec },
+	{ "logs", "[-f] NAME", run_logs },
 	{ "ps", "[--json]", run_ps },
 	{ "kill", "[-s SIGNAL] NAME|PID", run_kill },
+	{ "top", "[NAME|PID]", run_top },
 	{ "wait", "NAME|PID", run_wait },
 };
 

@@ -21,6 +21,7 @@
 
 #define LOCK_SUFFIX ".lock"
 #define SOCKET_SUFFIX ".socket"
+#define LOG_SUFFIX ".log"
 #define FILE_NAME_MAX (SPEC_NAME_MAX + 8)
 #define TEXT_MAX ((size_t)64 << 10)
 
@@ -205,7 +206,7 @@ int registry_listen(const struct registry *registry)
 	if (fd < 0)
 		return -errno;
 	(void)unlinkat(registry->dir_fd, file_name(registry->name, SOCKET_SUFFIX, file), 0);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0)
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0)
 		return -errno;
 	return take_fd(&fd);
 }
@@ -285,4 +286,18 @@ void registry_entry_free(struct registry_entry *entry)
 {
 	close_pointer(&entry->pidfd);
 	free(entry->text);
+}
+
+/* ---- the log ---- */
+
+int registry_open_log(int dir_fd, const char *name, bool is_new)
+{
+	char file[FILE_NAME_MAX];
+	int flags = is_new ? O_RDWR | O_APPEND | O_CREAT | O_EXCL : O_RDONLY, fd;
+
+	file_name(name, LOG_SUFFIX, file);
+	if (is_new)
+		(void)unlinkat(dir_fd, file, 0);
+	fd = openat(dir_fd, file, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
 }

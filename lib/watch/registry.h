@@ -63,5 +63,9 @@ must_check int registry_connect(int dir_fd, const char *name);
 /** registry_listen - make that socket; descriptor or -errno */
 must_check int registry_listen(const struct registry *registry);
 
+/** registry_open_log - open what COMMAND of @name printed (--detach), for reading, or made anew for
+ * its supervisor; descriptor or -errno */
+must_check int registry_open_log(int dir_fd, const char *name, bool is_new);
+
 /** registry_entry_free - release what registry_read() made */
 void registry_entry_free(struct registry_entry *entry);

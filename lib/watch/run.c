@@ -270,8 +270,16 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	run.plan = plan;
 	run.enter = &enter;
 	err->stage = STAGE_START;
+	r = spec_flag(plan->spec, FLAG_DETACH) ? detach_fork(&run.detach,
+				  &(struct registry_place){ facts->runtime_dir,
+							    plan->spec->name.text },
+				  ret_status, err)
+		    : 0;
+	if (r > 0)
+		return 0;
 	stop_start(&run.stop, plan, plan->timeout ? stop_now() : 0);
-	r = registry_enter(&run.registry, plan, facts, err);
+	if (r == 0)
+		r = registry_enter(&run.registry, plan, facts, err);
 	if (r == 0)
 		r = control_start(&run.control, &run.registry, plan, err);
 	if (r == 0)
@@ -280,6 +288,8 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		r = pin_prepare(plan, &run.pin, err);
 	if (r == 0)
 		r = prepare_enter(&enter, err);
+	if (r == 0 && spec_flag(plan->spec, FLAG_DETACH))
+		r = detach_open(&run.detach, &run.registry, &enter, err);
 	if (r == 0)
 		r = pty_prepare(&run.pty, facts, &enter, err);
 	if (plan->spec->usage_fd.fd >= 0)
@@ -292,6 +302,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		r = run_child(&run, &enter, err);
 	exec_end(&run.execs);
 	pty_end(&run.pty, run.signal_fd);
+	detach_end(&run.detach);
 	net_end(&run.net, plan, &run.usage);
 	supervise_wait_for_usage(&run);
 	cgroup_end(&run.cgroup, plan, &run.usage);

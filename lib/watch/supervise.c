@@ -72,7 +72,7 @@ int supervise_signals(struct run *run, struct cloche_error *err)
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[19 + PIN_FD_COUNT] = { run->pidfd,
+	int keep[25 + PIN_FD_COUNT] = { run->pidfd,
 					run->error_fd,
 					run->status_fd,
 					run->signal_fd,
@@ -86,6 +86,11 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->net.control_fd,
 					run->net.go_fd,
 					run->pty.channel_fd,
+					run->pty.master_fd,
+					run->pty.slave_fd,
+					run->detach.started_fd,
+					run->detach.read_fd,
+					run->detach.log_fd,
 					run->pty.in_fd,
 					run->pty.out_fd,
 					run->registry.dir_fd,
@@ -93,7 +98,7 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->control.listen_fd };
 	int r;
 
-	memcpy(keep + 19, run->pin.fds, sizeof(run->pin.fds));
+	memcpy(keep + 25, run->pin.fds, sizeof(run->pin.fds));
 	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
@@ -118,6 +123,7 @@ static int read_error(struct run *run, struct cloche_error *err)
 		return 0;
 	pty_begin(&run->pty, run->pidfd);
 	exec_note_inner(run);
+	detach_started(&run->detach);
 	return pin_make(run->plan, &run->pin, err);
 }
 
@@ -185,8 +191,7 @@ static int read_end(struct run *run, struct cloche_error *err)
 	return 0;
 }
 
-/* Would this signal end us, if we did not hold it? Not so under nohup(1). */
-static bool ends_start(int number)
+bool supervise_ends(int number)
 {
 	struct sigaction action;
 
@@ -252,7 +257,7 @@ static void pass_signal(struct run *run)
 		return;
 	is_terminals = info.ssi_code == SI_KERNEL;
 	number = (int)info.ssi_signo;
-	if (!run->executed && ends_start(number))
+	if (!run->executed && supervise_ends(number))
 		run->pending = number;
 	if (number == SIGWINCH && run->plan->has_pty) {
 		pty_resize(&run->pty); /* the kernel tells COMMAND */
@@ -270,13 +275,11 @@ static void pass_signal(struct run *run)
 		suspend(run);
 }
 
-#define PENDING_DELAY_MS 300
-
 /* How long silence lasts until there is something to do because of it; -1: for ever. */
 static int patience(const struct run *run)
 {
 	if (!run->executed)
-		return run->pending ? PENDING_DELAY_MS : -1;
+		return run->pending ? SUPERVISE_PENDING_MS : -1;
 	return run->trimmed ? -1 : PROCESS_TRIM_DELAY_MS;
 }
 
@@ -326,7 +329,7 @@ static void follow_parent(struct run *run)
 	run->parent_pidfd = -EBADF;
 }
 
-#define POLL_PTY 7
+#define POLL_PTY 8
 #define POLL_CONTROL (POLL_PTY + PTY_POLLS)
 
 /* One round of waiting. */
@@ -335,7 +338,7 @@ static int follow(struct run *run, struct cloche_error *err)
 	const int own[POLL_PTY] = {
 		run->error_fd,	run->status_fd,	   run->is_attached ? -1 : run->pidfd,
 		run->signal_fd, run->parent_pidfd, run->net.control_fd,
-		run->execs.ends_fd,
+		run->execs.ends_fd, run->detach.read_fd,
 	};
 	struct pollfd fds[POLL_CONTROL + CONTROL_POLLS];
 	int silence = patience(run), wait, ready, r = 0;
@@ -375,6 +378,8 @@ static int follow(struct run *run, struct cloche_error *err)
 		r = read_end(run, err);
 	if (r == 0 && !run->ended && fds[5].revents)
 		r = net_follow(&run->net, run->plan, err);
+	if (fds[7].revents)
+		detach_act(&run->detach);
 	if (fds[6].revents)
 		exec_reap(&run->execs);
 	return r;

@@ -7,6 +7,7 @@
 #include "enter/enter.h"
 #include "watch/cgroup.h"
 #include "watch/control.h"
+#include "watch/detach.h"
 #include "watch/exec.h"
 #include "watch/join.h"
 #include "watch/net.h"
@@ -42,6 +43,7 @@ struct run {
 	struct registry registry;
 	struct control control;
 	struct execs execs;
+	struct detach detach;
 	struct usage usage;
 };
 
@@ -58,9 +60,15 @@ struct run {
 		       .pty = PTY_INIT,                                                            \
 		       .registry = REGISTRY_INIT,                                                  \
 		       .control = CONTROL_INIT,                                                    \
-		       .execs = EXECS_INIT })
+		       .execs = EXECS_INIT,                                                        \
+		       .detach = DETACH_INIT })
 
 #define STATUS_TIMED_OUT 124 /* as timeout(1) */
+
+#define SUPERVISE_PENDING_MS 300 /* so long a signal may wait for COMMAND to run */
+
+/** supervise_ends - would this signal end us, if we did not hold it? Not so under nohup(1). */
+bool supervise_ends(int number);
 
 /** supervise_signals - hold what is to be passed on to COMMAND, for supervise() */
 must_check int supervise_signals(struct run *run, struct cloche_error *err);

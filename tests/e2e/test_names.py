@@ -3,76 +3,15 @@
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
 
 from conftest import pid_namespace, pids_in_pid_namespace, wait_until
 from e2elib import HOST
+from named import READY, SLEEPS, Peer, listed, manage, registry, start
 
-READY = "echo ready; "
-SLEEPS = READY + "exec sleep 1000"
-
-
-@pytest.fixture
-def registry(tmp_path):
-    directory = tmp_path / "run"
-    directory.mkdir(mode=0o700)
-    return directory
-
-
-@pytest.fixture
-def start(popen, cloche, registry):
-    """start(name, script, *options): a sandbox with that name, which has said "ready"."""
-    def start(name, script=SLEEPS, *options):
-        process = popen([cloche, *HOST, "--name", name, *options, "sh", "-c", script], env={"XDG_RUNTIME_DIR": str(registry)})
-        assert process.stdout.readline() == "ready\n"
-        return process
-    return start
-
-
-@pytest.fixture
-def manage(run, cloche, registry):
-    """manage(words...): cloche ps, kill, wait."""
-    def manage(*words, **rest):
-        return run([cloche, *words], env={"XDG_RUNTIME_DIR": str(registry)}, **rest)
-    return manage
-
-
-def listed(manage):
-    return json.loads(manage("ps", "--json", check=True).stdout)
-
-
-# The tests' own process is not wholly the user's: this is the peer, which passes on what it reads.
-BRIDGE = """
-import os, socket, sys, threading
-peer = socket.socket(socket.AF_UNIX); peer.connect(sys.argv[1])
-def back():
-    try:
-        while data := peer.recv(65536): os.write(1, data)
-    finally: os._exit(0)
-threading.Thread(target=back, daemon=True).start()
-while data := os.read(0, 65536): peer.sendall(data)
-os._exit(0)
-"""
-
-
-class Peer:
-    def __init__(self, popen, registry, name):
-        self.process = popen(["/usr/bin/python3", "-c", BRIDGE, registry / "cloche" / f"{name}.socket"], stdin=subprocess.PIPE)
-        assert self.read() == {"cloche-control": 1}
-
-    def read(self):
-        return json.loads(self.process.stdout.readline())
-
-    def send(self, text):
-        self.process.stdin.write(text)
-        self.process.stdin.flush()
-
-    def ask(self, text):
-        self.send(text + "\n")
-        return self.read()
+__all__ = ["manage", "registry", "start"]
 
 
 # ---- ps ----------------------------------------------------------------------------------------------------------
@@ -245,7 +184,7 @@ def test_control_floods(start, registry, manage, popen):
     deaf = popen(["/usr/bin/python3", "-c", "import socket, sys\npeer = socket.socket(socket.AF_UNIX); peer.connect(sys.argv[1])\n"
                   "try:\n    while True: peer.sendall(b'x\\n' * 1000)\nexcept OSError: print('closed')", registry / "cloche/web.socket"])
     assert deaf.stdout.readline() == "closed\n"
-    peers = [Peer(popen, registry, "web") for _ in range(16)]
+    peers = [Peer(popen, registry, "web") for _ in range(64)]
     result = manage("kill", "web")
     assert result.returncode == 125 and "too many connections" in result.stderr, result
     for peer in peers:

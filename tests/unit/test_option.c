@@ -678,6 +678,7 @@ static void test_flags(void)
 		{ "--not-a-security-boundary", FLAG_NOT_A_BOUNDARY },
 		{ "--new-session", FLAG_NEW_SESSION },
 		{ "--pty-filter", FLAG_PTY_FILTER },
+		{ "--detach", FLAG_DETACH },
 		{ "--new-keyring", FLAG_NEW_KEYRING },
 		{ "--allow-suid", FLAG_ALLOW_SUID },
 		{ "--die-with-parent", FLAG_DIE_WITH_PARENT },

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Attacks on who enters a sandbox that runs (cloche exec), by those inside, and by those who pretend to be one; on the supervisor's
+memory. Numbers as in SECURITY.md."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from attacking import SECRET
+from conftest import TESTS, wait_until
+
+sys.path.insert(0, str(TESTS / "e2e"))
+from named import READY, manage, registry, start  # noqa: E402
+
+__all__ = ["manage", "registry", "start"]
+
+PYTHON = "/usr/bin/python3"
+
+# Tries all that procfs and ptrace give on each process that appears, again and again; tells what it got of which program.
+STEAL = r"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+me, got, victims = os.getpid(), set(), sys.argv[1:]
+own = set() if victims else {"python3", "sh", "sleep", "true"}
+print("ready", flush=True)
+def note(pid, what):
+    try: name = open(f"/proc/{pid}/comm").read().strip()
+    except OSError: return
+    if name not in own and (name, what) not in got:
+        got.add((name, what)); print("got", name, what, flush=True)
+while True:
+    for pid in victims or filter(str.isdigit, os.listdir("/proc")):
+        if int(pid) == me: continue
+        for what in ("mem", "environ"):
+            try: fd = os.open(f"/proc/{pid}/{what}", os.O_RDONLY)
+            except OSError: continue
+            try: data = os.read(fd, 1) if what == "environ" else b"x"
+            except OSError: data = b""
+            if data: note(pid, what)
+            os.close(fd)
+        for what in ("exe", "cwd", "root", "ns/mnt", "fd/0", "fd/3"):
+            try: os.readlink(f"/proc/{pid}/{what}"); note(pid, what)
+            except OSError: pass
+        try: pidfd = os.pidfd_open(int(pid))
+        except OSError: continue
+        if libc.syscall(438, pidfd, 0, 0) >= 0: note(pid, "pidfd_getfd")
+        os.close(pidfd)
+        if libc.ptrace(0x4206, int(pid), 0, 0) == 0:  # PTRACE_SEIZE
+            note(pid, "ptrace"); libc.ptrace(17, int(pid), 0, 0)
+"""
+# All that makes it easier for them: no filter, and capabilities.
+WEAK = {"plain": [], "without a filter": ["--seccomp-policy", "none"],
+        "with capabilities": ["--seccomp-policy", "none", "--cap-add", "ALL"],
+        "with capabilities and user namespaces": ["--seccomp-policy", "none", "--cap-add", "ALL", "--allow-userns"]}
+
+
+def got(process, name):
+    process.terminate()
+    lines = process.communicate(timeout=60)[0].splitlines()
+    return [line for line in lines if line.startswith("got ") and name in line]
+
+
+@pytest.mark.parametrize("kind", WEAK)
+def test_C8_hostile_processes_and_who_enters(start, manage, kind):
+    """Nothing is had of the processes of ours that go in, nor of COMMAND before it is executed."""
+    process = start("web", f"{READY} exec {PYTHON} -c '{STEAL}'", *WEAK[kind])
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(60):
+        manage("exec", "web", "true", env={"SECRET": SECRET}, check=True)
+    assert not got(process, "cloche")
+
+
+def test_C8_control_without_our_guard(popen):
+    """The same thief gets at a process that is not guarded."""
+    victim = popen(["sleep", "30"])
+    time.sleep(0.3)
+    thief = popen([PYTHON, "-c", STEAL, str(victim.pid)])
+    assert thief.stdout.readline() == "ready\n"
+    time.sleep(1)
+    victim.kill()
+    assert {line.split()[2] for line in got(thief, "sleep")} >= {"mem", "environ", "exe", "cwd", "ptrace", "pidfd_getfd"}
+
+
+def test_C8_what_lies_about_inside(start, manage, tmp_path, compile_c):
+    """A library to preload, a false /proc, a terminal that is none, a working directory that leads elsewhere: only COMMAND, confined, meets
+    them. The control: COMMAND does load the library."""
+    library = compile_c("#include <unistd.h>\n__attribute__((constructor)) static void go(void) { if (write(9, \"\", 0)); "
+                        "const char text[] = \"loaded\\n\"; if (write(1, text, sizeof(text) - 1)); }\n", static=False,
+                        flags=["-shared", "-fPIC"])
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    start("web", "echo ready; exec sleep 1000", "--bind", etc, "/etc", "--ro-bind", library, "/usr/bin/false", "--tmpfs", "/proc",
+          "--tmpfs", "/dev", "--tmpfs", "/srv", "--symlink", "/usr/bin/false", "/dev/ptmx", "--symlink", "/../../../..", "/srv/up")
+    assert "loaded" not in manage("exec", "web", "true", check=True).stdout
+    (etc / "ld.so.preload").write_text("/usr/bin/false\n")
+    result = manage("exec", "web", "--chdir", "/srv/up", "sh", "-c", "pwd -P; ls /srv")
+    assert result.stdout.count("loaded\n") == 2 and "/\n" in result.stdout and "up\n" in result.stdout, result
+    status = manage("exec", "web", "grep", "-c", "", "/proc/self/status")
+    assert status.returncode != 0  # the false /proc is what COMMAND sees
+    with_pty = manage("exec", "web", "--pty", "true")
+    assert with_pty.returncode in (0, 125), with_pty
+
+
+def test_C8_confined_from_its_first_instruction(start, manage, compile_c):
+    """A static program whose first system call tells: the filter, the capabilities and no_new_privs are there already."""
+    probe = compile_c("""
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	printf("%d %d", prctl(PR_GET_SECCOMP, 0, 0, 0, 0), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	syscall(SYS_capget, &header, data);
+	printf(" %x %d\\n", data[0].permitted, (int)syscall(SYS_mount, "", "/", "", 0, ""));
+	return 0;
+}
+""")
+    start("web", "echo ready; exec sleep 1000", "--ro-bind", probe, "/usr/bin/false")
+    assert manage("exec", "web", "/usr/bin/false", check=True).stdout == "2 1 0 -1\n"
+    free = subprocess.run([probe], capture_output=True, text=True, check=True).stdout
+    assert free != "2 1 0 -1\n"  # the control
+
+
+# ---- C9: who pretends to be a sandbox ----------------------------------------------------------------------------
+# Takes a name in the registry, listens, and tells what it is sent.
+PRETEND = r"""
+import array, fcntl, os, socket, sys
+directory = sys.argv[1] + "/cloche"
+os.makedirs(directory, 0o700, exist_ok=True)
+lock = open(directory + "/fake.lock", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+lock.write('{"version": 1, "name": "fake", "pid": %d, "started": 1, "network": "none", "command": ["x"]}' % os.getpid()); lock.flush()
+peers = socket.socket(socket.AF_UNIX); peers.bind(directory + "/fake.socket"); peers.listen(8)
+print("ready", flush=True)
+while True:
+    peer, _ = peers.accept()
+    try:
+        peer.sendall(b'{"cloche-control": 1}\n')
+        data, fds, _, _ = socket.recv_fds(peer, 4096, 8)
+        print("sent", len(fds), flush=True)
+        for fd in fds: os.close(fd)
+        peer.sendall(b'{"ok": false, "error": "x", "exit-code": 3}\n')
+    except OSError: pass
+    peer.close()
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--share-pid"], ["--share-net", "--share-pid"]])
+def test_C9_sandbox_that_pretends_to_be_one(cloche, popen, manage, registry, options):
+    """A COMMAND to which somebody showed the registry: nothing is sent to it, whatever is asked."""
+    fake = popen([cloche, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--bind", registry, registry, *options, PYTHON, "-c",
+                  PRETEND, str(registry)])
+    assert fake.stdout.readline() == "ready\n"
+    for words in (["exec", "fake", "true"], ["kill", "fake"], ["wait", "fake"]):
+        result = manage(*words)
+        assert result.returncode in (1, 125) and result.stderr, result
+    fake.terminate()
+    assert "sent" not in fake.communicate(timeout=60)[0]
+
+
+def test_C9_control_of_the_user(popen, manage, registry):
+    """The same program, if the user runs it himself, is who he asked for."""
+    fake = popen([PYTHON, "-c", PRETEND, str(registry)])
+    assert fake.stdout.readline() == "ready\n"
+    assert manage("exec", "fake", "true").returncode == 3
+    fake.terminate()
+    assert "sent 4\n" in fake.communicate(timeout=60)[0]
+
+
+def test_C9_any_process_by_its_pid(popen, manage, start):
+    """Only who holds a name is a sandbox; the nearest valid pid is one's supervisor."""
+    process, other = start("web"), popen(["sleep", "100"])
+    assert manage("exec", str(other.pid), "true").returncode == 1 and manage("exec", str(os.getpid()), "true").returncode == 1
+    assert manage("exec", str(process.pid), "true").returncode == 0
+
+
+# ---- R11: floods -------------------------------------------------------------------------------------------------
+def resident(pid):
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+FLOODS = {
+    "lines": "while True: os.write(1, b'x' * 79 + b'\\n')",
+    "one line": "while True: os.write(1, b'x' * 65536)",
+    "sequences without an end": "while True: os.write(1, b'ok\\x1b]0;' + b'x' * 65536 + b'\\x1b\\\\')",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("options", [["--pty"], ["--pty", "--pty-filter"]])
+def test_R11_output_that_never_ends(cloche, popen, flood, options):
+    """Read or not, the supervisor's memory stays the same. The control: what is read arrives."""
+    process = popen([cloche, "--ro-bind", "/", "/", "--dev", "/dev", *options, PYTHON, "-c", "import os\n" + FLOODS[flood]], text=False)
+    assert len(os.read(process.stdout.fileno(), 4096)) > 0
+    time.sleep(0.5)  # nobody reads
+    before, total = resident(process.pid), 0
+    while total < 30_000_000:
+        got = len(os.read(process.stdout.fileno(), 1 << 20))
+        total += got if "--pty-filter" not in options else 10_000 * got  # which may let little through
+    time.sleep(0.5)
+    assert resident(process.pid) < before + 2_000_000
+    process.terminate()
+    process.stdout.close()  # what is held for a reader is his until then
+    process.wait(60)
+
+
+def test_R11_requests_that_never_end(registry, start, popen, manage):
+    """Long lines on the control socket, and peers that do not read; good ones are answered all the while."""
+    process = start("web")
+    before = resident(process.pid)
+    flood = ("import socket, sys\nwhile True:\n    p = socket.socket(socket.AF_UNIX); p.connect(sys.argv[1])\n"
+             "    try:\n        while True: p.sendall(sys.argv[2].encode().replace(b'N', b'\\n') * 500)\n    except OSError: pass")
+    for what in ("x" * 100, '{"command": "wait"}N', "[" * 50):
+        popen([PYTHON, "-c", flood, registry / "cloche/web.socket", what])
+    for _ in range(20):
+        manage("exec", "web", "true", check=True)
+        time.sleep(0.05)
+    assert resident(process.pid) < before + 3_000_000 and json.loads(manage("ps", "--json").stdout)
+    wait_until(lambda: manage("kill", "web").returncode == 0)
+    assert process.wait(60) == 143
