@@ -297,23 +297,26 @@ static void let_go(void)
 	close_pointer(&null_fd);
 }
 
-static pid_t parent_of(int process_fd)
+/* Is it alive, and a child of @parent? */
+static bool is_child(int process_fd, pid_t parent)
 {
 	_close_ int fd = openat(process_fd, "stat", O_RDONLY | O_CLOEXEC);
-	char text[1024], *end;
+	char text[1024], state, *end;
 	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	int parent;
+	int number;
 
 	text[got > 0 ? got : 0] = '\0';
 	end = strrchr(text, ')'); /* behind the name, which may hold anything */
-	return end && sscanf(end, ") %*c %d", &parent) == 1 ? (pid_t)parent : -1; // NOLINT
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's numbers are numbers */
+	return end && sscanf(end, ") %c %d", &state, &number) == 2 && number == (int)parent &&
+	       state != 'Z';
 }
 
-/* Kills the children of the init process; its orphans are among them. It reaps them and ends when
- * there are no more, which takes as many rounds as they are deep. */
-static void kill_children(const struct keeper *keeper)
+/* Kills the children of the init process; its orphans are among them. How many there were. */
+static unsigned kill_children(const struct keeper *keeper)
 {
 	char path[64], list[4096], *rest = list;
+	unsigned count = 0;
 	int fd;
 	ssize_t got;
 
@@ -329,22 +332,26 @@ static void kill_children(const struct keeper *keeper)
 		snprintf(path, sizeof(path), "/proc/%s", pid);
 		process_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		/* Its number may be another's by now. */
-		if (process_fd >= 0 && parent_of(process_fd) == keeper->init_pid)
-			(void)pidfd_send_signal(process_fd, SIGKILL, NULL, 0);
+		if (process_fd < 0 || !is_child(process_fd, keeper->init_pid))
+			continue;
+		(void)pidfd_send_signal(process_fd, SIGKILL, NULL, 0);
+		count++;
 	}
+	return count;
 }
 
 #define KILL_ROUND_MS 10
 
+/* The init process reaps all that is killed and ends when there is no more, which takes as many
+ * rounds as they are deep. One that has not begun with COMMAND would not. */
 static void kill_all(struct keeper *keeper)
 {
 	struct pollfd end = { .fd = keeper->init_fd, .events = POLLIN };
 
-	if (!keeper->executed || keeper->init_pid <= 0)
-		(void)pidfd_send_signal(keeper->init_fd, SIGKILL, NULL, 0);
 	do
-		kill_children(keeper);
-	while (poll(&end, 1, KILL_ROUND_MS) == 0 || errno == EINTR);
+		if (kill_children(keeper) == 0 && !keeper->executed)
+			(void)pidfd_send_signal(keeper->init_fd, SIGKILL, NULL, 0);
+	while (poll(&end, 1, KILL_ROUND_MS) <= 0);
 }
 
 static void reap(const struct keeper *keeper)

@@ -21,6 +21,7 @@
 #include "watch/attach.h"
 #include "watch/client.h"
 #include "watch/control.h"
+#include "watch/doctor.h"
 #include "watch/logs.h"
 #include "watch/top.h"
 
@@ -173,6 +174,18 @@ static int run_exec(char **arguments, int registry_fd)
 	return attach_main(registry_fd, arguments[0], arguments + 1);
 }
 
+/* ---- doctor ---- */
+
+static int run_doctor(char **arguments, int registry_fd)
+{
+	bool is_json = arguments[0] && strcmp(arguments[0], "--json") == 0;
+
+	(void)registry_fd;
+	if (arguments[0] && (!is_json || arguments[1]))
+		return show_usage("doctor");
+	return doctor_main(is_json);
+}
+
 /* ---- top ---- */
 
 static int run_top(char **arguments, int registry_fd)
@@ -208,6 +221,7 @@ static int run_logs(char **arguments, int registry_fd)
 /* ---- which ---- */
 
 static const struct command commands[] = {
+	{ "doctor", "[--json]", run_doctor },
 	{ "exec", "NAME|PID [OPTIONS...] [--] COMMAND [ARGS...]", run_exec },
 	{ "logs", "[-f] NAME", run_logs },
 	{ "ps", "[--json]", run_ps },
@@ -234,7 +248,8 @@ int manage_main(char **argv)
 
 	if (!command)
 		return -1;
-	registry_fd = registry_open(runtime_dir, false, &err);
+	registry_fd = command->run == run_doctor ? -ENOENT
+						 : registry_open(runtime_dir, false, &err);
 	if (registry_fd < 0 && err.code != ERROR_NONE)
 		return client_complain(
 			argv[1], "",

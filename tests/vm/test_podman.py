@@ -158,3 +158,13 @@ def test_docker_tier_confines(podman, docker, cloche):
     assert result.returncode == 0 and "SECRET" in result.stdout, result
     result = podman(docker, cloche, "--isolation", "try", "--bind", "/work", "/work", "sh", "-c", script + " && rm /work/new")
     assert result.returncode == 0 and "SECRET" in result.stdout, result
+
+
+@pytest.mark.parametrize("options, works", [(UNMASK, True), ([], False)])
+def test_doctor(podman, cloche, options, works):
+    """What it says fits what a start does there."""
+    result = podman(options, cloche, "doctor", "--json")
+    found = json.loads(result.stdout)
+    start = next(check for check in found["checks"] if check["name"] == "start")
+    assert found["works"] is works and (start["state"] == "ok") is works and (works or start["fix"]), result
+    assert result.returncode == (0 if works else 1)
