@@ -81,6 +81,8 @@ void report_message(const struct spec *spec, const struct cloche_error *err,
 	char line[MESSAGE_SIZE];
 	struct str_buf out = { .data = line, .size = sizeof(line) - 1 };
 
+	if (spec_flag(spec, FLAG_QUIET))
+		return;
 	report_text(spec, err, level, &out);
 	ignore(fd_write_all(STDERR_FILENO, line, out.length));
 }

@@ -679,6 +679,7 @@ static void test_flags(void)
 		{ "--new-session", FLAG_NEW_SESSION },
 		{ "--pty-filter", FLAG_PTY_FILTER },
 		{ "--detach", FLAG_DETACH },
+		{ "--quiet", FLAG_QUIET },
 		{ "--new-keyring", FLAG_NEW_KEYRING },
 		{ "--allow-suid", FLAG_ALLOW_SUID },
 		{ "--die-with-parent", FLAG_DIE_WITH_PARENT },
