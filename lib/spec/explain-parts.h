@@ -53,6 +53,16 @@ void explain_net_json(const struct plan *plan, const struct facts *facts, FILE *
 size_t explain_view_flags(const struct plan *plan, const struct fs_op *op, size_t count,
 			  const char *flags[EXPLAIN_MOST_FLAGS]);
 
+/** explain_op_name - what kind of operation it is, a static string */
+const char *explain_op_name(const struct fs_op *op);
+
+/** explain_op_flags - flags of the mount that @op makes, in the order of mount(8); how many */
+size_t explain_op_flags(const struct plan *plan, const struct fs_op *op,
+			const char *flags[EXPLAIN_MOST_FLAGS]);
+
+/** explain_tree_text - the sandbox's files as a tree */
+void explain_tree_text(const struct plan *plan, FILE *out);
+
 /** explain_supervision_text, explain_supervision_json - COMMAND's terminal, and its end */
 void explain_supervision_text(const struct plan *plan, FILE *out);
 void explain_supervision_json(const struct plan *plan, FILE *out);

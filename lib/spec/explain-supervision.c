@@ -31,6 +31,9 @@ static void put_descriptors(const struct plan *plan, FILE *out)
 
 void explain_supervision_text(const struct plan *plan, FILE *out)
 {
+	if (plan->spec->name.text)
+		fprintf(out, "name: %s%s\n", plan->spec->name.text,
+			spec_flag(plan->spec, FLAG_DETACH) ? ", in the background" : "");
 	if (plan->has_pty) {
 		fprintf(out, "terminal: its own%s, on descriptors ",
 			spec_flag(plan->spec, FLAG_PTY_FILTER) ? ", filtered" : "");
@@ -52,6 +55,11 @@ void explain_supervision_text(const struct plan *plan, FILE *out)
 
 void explain_supervision_json(const struct plan *plan, FILE *out)
 {
+	if (plan->spec->name.text) {
+		explain_json_key("name", out);
+		explain_put_json(plan->spec->name.text, out);
+	}
+	fprintf(out, ", \"detach\": %s", spec_flag(plan->spec, FLAG_DETACH) ? "true" : "false");
 	explain_json_key("terminal", out);
 	fprintf(out, "{\"own\": %s, \"descriptors\": [", plan->has_pty ? "true" : "false");
 	put_descriptors(plan, out);

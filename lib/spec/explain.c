@@ -33,9 +33,13 @@ static const char *const op_names[] = {
 	[OP_SECRETS] = "secrets",
 };
 
-/* Flags of the mount that @op makes, in the order of mount(8); @flags has room for all. */
-static size_t mount_flags(const struct plan *plan, const struct fs_op *op,
-			  const char *flags[EXPLAIN_MOST_FLAGS])
+const char *explain_op_name(const struct fs_op *op)
+{
+	return op_names[op->type];
+}
+
+size_t explain_op_flags(const struct plan *plan, const struct fs_op *op,
+			const char *flags[EXPLAIN_MOST_FLAGS])
 {
 	size_t count = 0;
 	bool is_bind = op->type == OP_BIND || op->type == OP_BIND_FD;
@@ -94,7 +98,7 @@ void explain_put_json(const char *text, FILE *out)
 static void text_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 {
 	const char *flags[EXPLAIN_MOST_FLAGS];
-	size_t count = mount_flags(plan, op, flags);
+	size_t count = explain_op_flags(plan, op, flags);
 
 	fprintf(out, "  %-10s ", op_names[op->type]);
 	explain_put_escaped(op->dest, out);
@@ -157,6 +161,8 @@ void explain_text(const struct plan *plan, const struct facts *facts, FILE *out)
 	fputs("mounts and files, in this order:\n", out);
 	for (size_t i = 0; i < plan->op_count; i++)
 		text_op(plan, &plan->ops[i], out);
+	if (!plan->landlock.is_tier)
+		explain_tree_text(plan, out);
 	explain_views_text(plan, out);
 	fputs("environment:\n", out);
 	for (size_t i = 0; i < plan->environment_count; i++) {
@@ -187,7 +193,7 @@ void explain_json_key(const char *key, FILE *out)
 static void json_op(const struct plan *plan, const struct fs_op *op, FILE *out)
 {
 	const char *flags[EXPLAIN_MOST_FLAGS];
-	size_t count = mount_flags(plan, op, flags);
+	size_t count = explain_op_flags(plan, op, flags);
 
 	fprintf(out, "{\"type\": \"%s\"", op_names[op->type]);
 	explain_json_key("dest", out);

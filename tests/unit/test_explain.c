@@ -144,6 +144,10 @@ static void test_text(void)
 	check_has(text, "/data-ro from fd 10 (ro,nosuid,nodev) mode 0000\n");
 	check_has(text, "/link -> to\"quote\n");
 	check_has(text, "/again (ro)\n");
+	check_has(text, "\nwhat COMMAND finds:\n  /\n");
+	check_has(text, "  |-- dev-d  bind of /dev-s, writable\n");
+	check_has(text, "  |-- d\\012  bind of /s\\033[2J\n");
+	check_has(text, "  |-- link  symlink -> to\"quote\n");
 	check_has(text, "keep SECRET=hunter2\n");
 	check_has(text, "capabilities: none\n");
 	check_has(text, "descriptors from 3 on: inherited\n");
