@@ -367,25 +367,40 @@ int parser_read_args(struct parser *parser, int use, long param, struct cloche_e
 	return r;
 }
 
-/* Of more than these a sandbox that runs would have to be made anew. */
-static int check_late(const struct spec *spec, size_t first, struct cloche_error *err)
-{
-	static const char *const allowed[] = {
-		"chdir", "clearenv", "setenv",	   "unsetenv", "pty",
-		"no-pty", "timeout",  "kill-after", "stop-signal",
-	};
+/* For all else a sandbox that runs would have to be made anew. */
+static const char *const late_options[][10] = {
+	[LATE_COMMAND] = { "chdir", "clearenv", "setenv", "unsetenv", "pty", "no-pty", "timeout",
+			   "kill-after", "stop-signal" },
+	[LATE_LIMITS] = { "memory", "memory-high", "swap", "pids-max", "cpus", "cpu-weight" },
+	[LATE_BINDS] = { "bind", "bind-try", "ro-bind", "ro-bind-try", "dev-bind", "dev-bind-try" },
+};
 
+static int check_late(const struct spec *spec, size_t first, enum late_kind kind,
+		      struct cloche_error *err)
+{
 	for (size_t i = first; i < spec->use_count; i++) {
 		bool found = false;
 
-		for (size_t j = 0; j < ARRAY_SIZE(allowed); j++)
-			found |= strcmp(spec->uses[i].row->name, allowed[j]) == 0;
+		for (size_t j = 0; late_options[kind][j]; j++)
+			found |= strcmp(spec->uses[i].row->name, late_options[kind][j]) == 0;
 		if (found)
 			continue;
 		err->use = (int)i;
 		return error_set(err, ERROR_LATE_OPTION, 0, NULL);
 	}
 	return 0;
+}
+
+int spec_parse_late(struct spec *spec, char *const *argv, enum late_kind kind,
+		    struct cloche_error *err)
+{
+	int r = spec_parse(spec, argv, err);
+
+	if (r == 0)
+		r = check_late(spec, 0, kind, err);
+	if (r == 0 && spec->command)
+		r = error_set(err, ERROR_ARGS_WORD, 0, spec->command[0]);
+	return r;
 }
 
 int spec_extend(struct spec *spec, char *const *words, struct cloche_error *err)
@@ -398,7 +413,7 @@ int spec_extend(struct spec *spec, char *const *words, struct cloche_error *err)
 	int r = parse_words(&parser, words, &rest, err);
 
 	if (r == 0)
-		r = check_late(spec, first, err);
+		r = check_late(spec, first, LATE_COMMAND, err);
 	if (r < 0)
 		return r;
 	if (!*rest)
@@ -415,7 +430,7 @@ int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err)
 	struct spec_fd *const fds[] = { &spec->userns2_fd,	&spec->block_fd,
 					&spec->userns_block_fd, &spec->info_fd,
 					&spec->json_status_fd,	&spec->seccomp_fd,
-					&spec->usage_fd };
+					&spec->usage_fd,	&spec->control_fd };
 	char *const *rest;
 	int r;
 

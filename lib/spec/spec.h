@@ -404,6 +404,7 @@ struct spec {
 	enum pty_choice pty;
 	struct spec_string name;
 	struct spec_stop stop;
+	struct spec_fd control_fd;
 
 	struct spec_string argv0;
 	char *const
@@ -470,6 +471,17 @@ must_check char *spec_add_blob(struct spec *spec, char *blob);
  * filled. err->use is the option concerned.
  */
 must_check int spec_parse(struct spec *spec, char *const *argv, struct cloche_error *err);
+
+/* What may be asked of a sandbox that runs. */
+enum late_kind {
+	LATE_COMMAND, /* another COMMAND, and what is about it alone */
+	LATE_LIMITS,  /* limits of its group */
+	LATE_BINDS
+};
+
+/** spec_parse_late - spec_parse() of options of this kind alone, LATE_COMMAND's without COMMAND */
+must_check int spec_parse_late(struct spec *spec, char *const *argv, enum late_kind kind,
+			       struct cloche_error *err);
 
 /**
  * spec_extend - read more words, as if they stood behind those that were read already

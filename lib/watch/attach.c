@@ -8,10 +8,10 @@
 #include "watch/attach.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 
 #include "base/fd.h"
 #include "base/jsonr.h"
@@ -55,16 +55,17 @@ static void wait_for(int fd, int signal_fd, int wait_ms)
 		{ .fd = fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 	};
-	struct signalfd_siginfo info;
+	sigset_t pending;
 
 	if (poll(fds, ARRAY_SIZE(fds), wait_ms) <= 0 || fds[0].revents)
 		return;
 	/* If it runs, it is told. */
 	if (poll(fds, 1, SUPERVISE_PENDING_MS) > 0)
 		return;
-	if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
-	    supervise_ends((int)info.ssi_signo))
-		_exit(128 + (int)info.ssi_signo);
+	(void)sigpending(&pending);
+	for (int number = 1; number < SIGRTMIN; number++)
+		if (sigismember(&pending, number) > 0 && supervise_ends(number))
+			_exit(128 + number);
 }
 
 static bool read_answer(int fd, struct answer *answer)

@@ -415,6 +415,32 @@ int cgroup_make(struct cgroup *cgroup, const struct plan *plan, const struct fac
 	return r;
 }
 
+/* ---- while it runs ---- */
+
+static int check_group(const struct cgroup *cgroup, struct cloche_error *err)
+{
+	if (cgroup->group_fd >= 0)
+		return 0;
+	error_set_hint(err, HINT_NO_GROUP);
+	return error_set(err, ERROR_NO_GROUP, 0, NULL);
+}
+
+int cgroup_change(const struct cgroup *cgroup, const struct spec_limits *limits,
+		  struct cloche_error *err)
+{
+	int r = check_group(cgroup, err);
+
+	return r == 0 ? set_numbers(cgroup, limits, err) : r;
+}
+
+/* Since Linux 5.2, of the box: the group itself holds nothing but that. */
+int cgroup_freeze(const struct cgroup *cgroup, bool freezes, struct cloche_error *err)
+{
+	int r = check_group(cgroup, err);
+
+	return r == 0 ? write_limit(cgroup, -1, "cgroup.freeze", freezes ? "1" : "0", err) : r;
+}
+
 /* ---- at the end ---- */
 
 static void measure_number(const struct cgroup *cgroup, const char *file,

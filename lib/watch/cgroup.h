@@ -64,6 +64,13 @@ char *cgroup_read(int dir_fd, const char *name);
 must_check int cgroup_make(struct cgroup *cgroup, const struct plan *plan,
 			   const struct facts *facts, struct cloche_error *err);
 
+/** cgroup_change - set other limits while COMMAND runs; 0 or -errno with @err filled */
+must_check int cgroup_change(const struct cgroup *cgroup, const struct spec_limits *limits,
+			     struct cloche_error *err);
+
+/** cgroup_freeze - stop all that is in the group, or let it go on; 0 or -errno with @err filled */
+must_check int cgroup_freeze(const struct cgroup *cgroup, bool freezes, struct cloche_error *err);
+
 /**
  * cgroup_end - kill what is in the group and remove it; fine without one
  * @usage: what the group tells is filled in

@@ -6,6 +6,7 @@
  */
 #include "watch/control.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "base/num.h"
 #include "base/signals.h"
 #include "base/str.h"
+#include "spec/report.h"
 
 #define GREETING "{\"cloche-control\": 1}\n"
 
@@ -64,6 +66,28 @@ void control_refuse(int fd, const char *why)
 	(void)send_refusal(fd, why); /* it is closed in any case */
 }
 
+void control_agree(int fd)
+{
+	(void)send_text(fd, "{\"ok\": true}\n"); /* who does not read it has himself to blame */
+}
+
+void control_fail(int fd, const struct spec *spec, const struct cloche_error *err)
+{
+	char text[2 * CONTROL_ANSWER], lines[CONTROL_ANSWER / 2];
+	struct str_buf message = { .data = lines, .size = sizeof(lines) };
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	lines[0] = '\0';
+	report_text(spec, err, REPORT_ERROR, &message);
+	str_add(&out, "{\"ok\": false");
+	jsonw_key(&out, "error");
+	jsonw_string(&out, lines);
+	jsonw_key(&out, "exit-code");
+	str_add_number(&out, (uint64_t)report_status(spec->personality, err));
+	str_add(&out, "}\n");
+	(void)send_text(fd, text);
+}
+
 static void answer(struct control_client *client, const char *text)
 {
 	if (!send_text(client->fd, text))
@@ -76,27 +100,12 @@ static void refuse(struct control_client *client, const char *why)
 		drop(client);
 }
 
-int control_start(struct control *control, const struct registry *registry, const struct plan *plan,
-		  struct cloche_error *err)
-{
-	control->listen_fd = -EBADF;
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		control->clients[i] = (struct control_client){ .fd = -EBADF };
-	if (registry->lock_fd < 0)
-		return 0;
-	control->listen_fd = registry_listen(registry);
-	if (control->listen_fd >= 0)
-		return 0;
-	err->use = plan->spec->name.use;
-	return error_set(err, ERROR_NAME_LOCK, -control->listen_fd, registry->name);
-}
-
 void control_poll(const struct control *control, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){ .fd = control->listen_fd, .events = POLLIN };
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		fds[1 + i] =
-			(struct pollfd){ .fd = control->listen_fd < 0 ? -1 : control->clients[i].fd,
+			(struct pollfd){ .fd = control->is_on ? control->clients[i].fd : -1,
 					 .events = POLLIN };
 }
 
@@ -141,6 +150,25 @@ bool control_is_trusted(int fd, pid_t *ret_peer)
 	       shares_namespace(peer.pid, "pid") && poll(&life, 1, 0) == 0;
 }
 
+/* false: there is no room, or no memory. */
+static bool add_client(struct control *control, int *fd, pid_t peer)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd >= 0)
+			continue;
+		*client = (struct control_client){ .peer = peer, .line = malloc(CONTROL_LINE) };
+		for (size_t j = 0; j < CONTROL_FDS; j++)
+			client->fds[j] = -EBADF;
+		client->fd = client->line ? take_fd(fd) : -EBADF;
+		if (client->line)
+			answer(client, GREETING);
+		return client->line;
+	}
+	return false;
+}
+
 static void take_client(struct control *control)
 {
 	_close_ int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -148,27 +176,50 @@ static void take_client(struct control *control)
 
 	if (fd < 0)
 		return;
-	if (!control_is_trusted(fd, &peer)) {
+	if (!control_is_trusted(fd, &peer))
 		control_refuse(fd, "not from here");
-		return;
-	}
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		struct control_client *client = &control->clients[i];
+	else if (!add_client(control, &fd, peer))
+		control_refuse(fd, CONTROL_FULL);
+}
 
-		if (client->fd >= 0)
-			continue;
-		*client = (struct control_client){ .fd = take_fd(&fd),
-						   .peer = peer,
-						   .line = malloc(CONTROL_LINE) };
-		for (size_t j = 0; j < CONTROL_FDS; j++)
-			client->fds[j] = -EBADF;
-		if (client->line)
-			answer(client, GREETING);
-		else
-			drop(client);
-		return;
+/* The socket of --control-fd. Whoever has its other end got it from our caller. */
+static bool add_given(struct control *control, int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer), type_size = sizeof(int);
+	int own, type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0)
+		return false;
+	if (type != SOCK_STREAM) {
+		errno = EPROTOTYPE;
+		return false;
 	}
-	control_refuse(fd, CONTROL_FULL);
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return own >= 0 && add_client(control, &own, peer.pid);
+}
+
+int control_start(struct control *control, const struct registry *registry, const struct plan *plan,
+		  struct cloche_error *err)
+{
+	const struct spec_fd *given = &plan->spec->control_fd;
+
+	control->listen_fd = -EBADF;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		control->clients[i] = (struct control_client){ .fd = -EBADF };
+	control->is_on = registry->lock_fd >= 0 || given->fd >= 0;
+	if (given->fd >= 0 && !add_given(control, given->fd)) {
+		err->use = given->use;
+		return error_set(err, ERROR_CONTROL_FD, errno, NULL);
+	}
+	if (registry->lock_fd < 0)
+		return 0;
+	control->listen_fd = registry_listen(registry);
+	if (control->listen_fd >= 0)
+		return 0;
+	err->use = plan->spec->name.use;
+	return error_set(err, ERROR_NAME_LOCK, -control->listen_fd, registry->name);
 }
 
 static void obey_kill(struct control_client *client, const struct json_document *message,
@@ -190,6 +241,69 @@ static void obey_kill(struct control_client *client, const struct json_document 
 	answer(client, "{\"ok\": true}\n");
 }
 
+/* The connection is whose who carries the request out. */
+static void hand_over(struct control_client *client, struct control_request *request)
+{
+	request->connection_fd = take_fd(&client->fd);
+	request->peer = client->peer;
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		request->fds[i] = take_fd(&client->fds[i]);
+	drop(client);
+}
+
+/* The strings of the list "options", or of the member @single, as an argv. */
+static bool take_words(const struct json_document *message, const char *single,
+		       struct control_request *request)
+{
+	size_t list = jsonr_member(message, 0, "options"), count = 0;
+	const char *word = single ? jsonr_string(message, 0, single) : NULL;
+
+	request->words[count++] = (char *)"cloche";
+	if (word)
+		request->words[count++] = (char *)(uintptr_t)word;
+	else if (single || !list || message->values[list].type != JSON_ARRAY)
+		return false;
+	for (size_t i = list + 1; !single && i < message->values[list].end;
+	     i = message->values[i].end) {
+		if (message->values[i].type != JSON_STRING || count > CONTROL_WORDS)
+			return false;
+		request->words[count++] = (char *)(uintptr_t)message->values[i].text;
+	}
+	request->words[count] = NULL;
+	return count > 1;
+}
+
+/* Those that are no more than a verb, and perhaps words. */
+static void obey_other(struct control_client *client, const char *command,
+		       const struct json_document *message, struct control_request *request)
+{
+	static const struct {
+		const char *name, *single;
+		enum control_verb verb;
+		bool has_words;
+	} others[] = {
+		{ "bind", NULL, CONTROL_BIND, true },	  { "unbind", "path", CONTROL_UNBIND, true },
+		{ "limits", NULL, CONTROL_LIMITS, true }, { "freeze", NULL, CONTROL_FREEZE, false },
+		{ "thaw", NULL, CONTROL_THAW, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (strcmp(command, others[i].name) != 0)
+			continue;
+		if (others[i].has_words && !take_words(message, others[i].single, request)) {
+			refuse(client, others[i].single ? "no path" : "no list of options");
+			return;
+		}
+		request->verb = others[i].verb;
+		if (request->verb <= CONTROL_UNBIND)
+			hand_over(client, request);
+		else
+			request->connection_fd = client->fd;
+		return;
+	}
+	refuse(client, "unknown command");
+}
+
 /* The connection and what came over it are the other COMMAND's from here on. */
 static void obey_exec(struct control_client *client, const struct json_document *message,
 		      struct control_request *ret_request)
@@ -201,12 +315,8 @@ static void obey_exec(struct control_client *client, const struct json_document 
 		return;
 	}
 	ret_request->verb = CONTROL_EXEC;
-	ret_request->connection_fd = take_fd(&client->fd);
-	ret_request->peer = client->peer;
 	ret_request->in_background = message->values[background].type == JSON_TRUE;
-	for (size_t i = 0; i < CONTROL_FDS; i++)
-		ret_request->fds[i] = take_fd(&client->fds[i]);
-	drop(client);
+	hand_over(client, ret_request);
 }
 
 /* One line, without its newline. */
@@ -230,7 +340,7 @@ static void obey(struct control_client *client, char *line, struct control_reque
 		client->waits = true;
 		answer(client, "{\"ok\": true}\n");
 	} else {
-		refuse(client, "unknown command");
+		obey_other(client, command, &message, ret_request);
 	}
 }
 
@@ -238,7 +348,7 @@ static void obey(struct control_client *client, char *line, struct control_reque
 static bool take_line(struct control_client *client, struct control_request *ret_request)
 {
 	char *newline = memchr(client->line, '\n', client->length);
-	char line[CONTROL_LINE];
+	char *line = ret_request->line;
 	size_t length;
 
 	if (!newline) {
@@ -284,8 +394,8 @@ static void read_client(struct control_client *client)
 bool control_act(struct control *control, const struct pollfd *fds,
 		 struct control_request *ret_request)
 {
-	*ret_request = (struct control_request){ 0 };
-	if (control->listen_fd < 0)
+	ret_request->verb = CONTROL_NOTHING;
+	if (!control->is_on)
 		return false;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &control->clients[i];
@@ -298,7 +408,7 @@ bool control_act(struct control *control, const struct pollfd *fds,
 		if (ret_request->verb)
 			return true;
 	}
-	if (fds[0].revents)
+	if (control->listen_fd >= 0 && fds[0].revents)
 		take_client(control);
 	return false;
 }
@@ -330,7 +440,7 @@ void control_end(struct control *control, int status)
 	char text[64];
 	struct str_buf out = { .data = text, .size = sizeof(text) };
 
-	if (control->listen_fd < 0)
+	if (!control->is_on)
 		return;
 	control_ended(&out, status);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {

@@ -18,8 +18,15 @@ enum control_verb {
 	CONTROL_NOTHING,
 	CONTROL_SIGNAL, /* send COMMAND the signal */
 	CONTROL_KILL,	/* kill all that is in the sandbox */
-	CONTROL_EXEC	/* start another COMMAND */
+	CONTROL_EXEC,	/* start another COMMAND */
+	CONTROL_BIND,	/* add binds; the words are their options */
+	CONTROL_UNBIND, /* take the mount at the path that is the word away */
+	CONTROL_LIMITS, /* change limits; the words are their options */
+	CONTROL_FREEZE,
+	CONTROL_THAW
 };
+
+#define CONTROL_WORDS 64
 
 /* The descriptors that come with a request: of exec, in this order. */
 enum control_fd {
@@ -43,8 +50,11 @@ enum control_fd {
 struct control_request {
 	enum control_verb verb;
 	int signal;
-	/* Of CONTROL_EXEC; who carries it out closes them. */
+	/* Where the answer goes. Up to CONTROL_UNBIND it is handed over, with the descriptors: who
+	 * carries it out closes them. */
 	int connection_fd;
+	char line[CONTROL_LINE];
+	char *words[CONTROL_WORDS + 2]; /* in line, as argv: the first is a name */
 	pid_t peer;
 	int fds[CONTROL_FDS];
 	bool in_background; /* the terminal is another's at the moment */
@@ -60,13 +70,15 @@ struct control_client {
 };
 
 struct control {
-	int listen_fd; /* -1: there is no socket */
+	bool is_on;
+	int listen_fd; /* -1: there is no socket in the registry */
 	struct control_client clients[CONTROL_CLIENTS];
 };
 
 #define CONTROL_INIT ((struct control){ .listen_fd = -EBADF })
 
-/** control_start - make the socket of the supervisor's entry, where it has one */
+/** control_start - make the socket of the supervisor's entry, where it has one, and take the one of
+ * --control-fd */
 must_check int control_start(struct control *control, const struct registry *registry,
 			     const struct plan *plan, struct cloche_error *err);
 
@@ -85,6 +97,12 @@ bool control_act(struct control *control, const struct pollfd *fds,
 /** control_is_trusted - is the peer of @fd a process of the user's or root's that is in our user and
  * pid namespace, and so in no sandbox? *@ret_peer: its pid */
 bool control_is_trusted(int fd, pid_t *ret_peer);
+
+/** control_agree - answer on @fd that it is done */
+void control_agree(int fd);
+
+/** control_fail - answer on @fd what went wrong, in the lines that report_message() would print */
+void control_fail(int fd, const struct spec *spec, const struct cloche_error *err);
 
 /** control_refuse - answer on @fd that what was asked for is not done, and why */
 void control_refuse(int fd, const char *why);

@@ -34,6 +34,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "spec/report.h"
+#include "watch/bind.h"
 #include "watch/prepare.h"
 #include "watch/supervise.h"
 
@@ -56,29 +57,10 @@ struct keeper {
 	int status; /* -1: COMMAND has not ended */
 };
 
-/* ---- the keeper's words ---- */
-
-static void tell_failure(struct keeper *keeper, const struct cloche_error *err)
-{
-	char text[2 * CONTROL_ANSWER], lines[CONTROL_ANSWER / 2];
-	struct str_buf message = { .data = lines, .size = sizeof(lines) };
-	struct str_buf out = { .data = text, .size = sizeof(text) };
-
-	lines[0] = '\0';
-	report_text(&keeper->spec, err, REPORT_ERROR, &message);
-	str_add(&out, "{\"ok\": false");
-	jsonw_key(&out, "error");
-	jsonw_string(&out, lines);
-	jsonw_key(&out, "exit-code");
-	str_add_number(&out, (uint64_t)report_status(keeper->plan.personality, err));
-	str_add(&out, "}\n");
-	ignore(fd_send(keeper->connection_fd, text, out.length, NULL, 0, 0)); /* he may be gone */
-}
-
 static _Noreturn void fail(struct keeper *keeper, const struct cloche_error *err)
 {
 	keeper->plan.personality = keeper->spec.personality = personality_find("cloche");
-	tell_failure(keeper, err);
+	control_fail(keeper->connection_fd, &keeper->spec, err);
 	_exit(1);
 }
 
@@ -501,7 +483,7 @@ void exec_note_inner(struct run *run)
 	pid_t init = join_child_pid(run->pidfd);
 	ssize_t got;
 
-	if (run->registry.lock_fd < 0 || !run->plan->inner_userns)
+	if (!run->control.is_on || !run->plan->inner_userns)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d", (int)init);
 	init_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -530,6 +512,7 @@ static int prepare(struct execs *execs)
 	return execs->ends_fd < 0 ? -errno : 0;
 }
 
+/* They may do what they want with our memory, a copy of which they have. */
 static int fork_keeper(struct run *run, struct control_request *request)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -545,8 +528,10 @@ static int fork_keeper(struct run *run, struct control_request *request)
 	if (r < 0)
 		return r;
 	pid = sys_clone3(&args);
-	if (pid == 0)
+	if (pid == 0 && request->verb == CONTROL_EXEC)
 		keep(run, request);
+	if (pid == 0)
+		bind_errand(run, request);
 	if (pid < 0)
 		return -errno;
 	event.data.fd = pidfd;

@@ -25,7 +25,8 @@ struct execs {
  * init process's only child */
 void exec_note_inner(struct run *run);
 
-/** exec_start - start what @request asks for, whose descriptors are closed */
+/** exec_start - start what @request asks for, a COMMAND or another errand that may take its time; its
+ * descriptors are closed */
 void exec_start(struct run *run, struct control_request *request);
 
 /** exec_reap - a keeper has ended */

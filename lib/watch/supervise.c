@@ -72,7 +72,7 @@ int supervise_signals(struct run *run, struct cloche_error *err)
 /* Descriptors of the caller must not stay open in us: somebody may wait for their end. */
 static int close_others(const struct run *run, struct cloche_error *err)
 {
-	int keep[25 + PIN_FD_COUNT] = { run->pidfd,
+	int keep[26 + PIN_FD_COUNT] = { run->pidfd,
 					run->error_fd,
 					run->status_fd,
 					run->signal_fd,
@@ -81,7 +81,7 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->plan->spec->usage_fd.fd,
 					run->cgroup.parent_fd,
 					run->cgroup.group_fd,
-					run->registry.lock_fd < 0 ? -1 : run->cgroup.box_fd,
+					run->control.is_on ? run->cgroup.box_fd : -1,
 					run->cgroup.outside_fd,
 					run->net.control_fd,
 					run->net.go_fd,
@@ -95,10 +95,11 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->pty.out_fd,
 					run->registry.dir_fd,
 					run->registry.lock_fd,
-					run->control.listen_fd };
+					run->control.listen_fd,
+					run->control.is_on ? run->control.clients[0].fd : -1 };
 	int r;
 
-	memcpy(keep + 25, run->pin.fds, sizeof(run->pin.fds));
+	memcpy(keep + 26, run->pin.fds, sizeof(run->pin.fds));
 	r = fd_close_except(keep, ARRAY_SIZE(keep));
 	return r < 0 ? error_set(err, ERROR_CLOSE_FDS, -r, NULL) : 0;
 }
@@ -216,18 +217,57 @@ static void pass_on(struct run *run, int number)
 	tell(run, number);
 }
 
+static void change_limits(const struct run *run, struct control_request *request)
+{
+	struct spec spec = { .personality = run->plan->personality };
+	struct cloche_error err = ERROR_INIT;
+	int r = spec_parse_late(&spec, request->words, LATE_LIMITS, &err);
+
+	if (r == 0)
+		r = cgroup_change(&run->cgroup, &spec.limits, &err);
+	if (r == 0)
+		control_agree(request->connection_fd);
+	else
+		control_fail(request->connection_fd, &spec, &err);
+	spec_free(&spec);
+}
+
+static void freeze(const struct run *run, const struct control_request *request)
+{
+	struct cloche_error err = ERROR_INIT;
+
+	if (cgroup_freeze(&run->cgroup, request->verb == CONTROL_FREEZE, &err) == 0)
+		control_agree(request->connection_fd);
+	else
+		control_fail(request->connection_fd, run->plan->spec, &err);
+}
+
 /* What was asked for over the control socket. */
 static void obey(struct run *run, const struct pollfd *fds)
 {
 	struct control_request request;
 
 	while (control_act(&run->control, fds, &request)) {
-		if (request.verb == CONTROL_EXEC)
-			exec_start(run, &request);
-		else if (request.verb == CONTROL_KILL)
+		switch (request.verb) {
+		case CONTROL_KILL:
+			/* What is frozen does not die. */
+			ignore(cgroup_freeze(&run->cgroup, false,
+					     &(struct cloche_error){ .use = -1 }));
 			end_by_force(run);
-		else
+			break;
+		case CONTROL_SIGNAL:
 			pass_on(run, request.signal);
+			break;
+		case CONTROL_LIMITS:
+			change_limits(run, &request);
+			break;
+		case CONTROL_FREEZE:
+		case CONTROL_THAW:
+			freeze(run, &request);
+			break;
+		default:
+			exec_start(run, &request);
+		}
 	}
 }
 
