@@ -301,7 +301,13 @@ static void take_main(struct link *link, const struct net_msg *msg, const char *
 	struct broker *broker = container_of(link, struct broker, main);
 	char text[LINK_DATA_MAX + 1];
 
-	(void)fds;
+	if (msg->type == MSG_PUBLISH)
+		inbound_publish(broker, msg, fds);
+	if (msg->type == MSG_RULE) {
+		if (policy_put_first(&broker->policy, msg->name, msg->flag) < 0)
+			broker->loop.is_over = true; /* main has read it, so it is memory */
+		link_send(&broker->slirp, msg, NULL);
+	}
 	if (msg->type == MSG_END) {
 		link_send(&broker->engine, msg, NULL);
 		link_send(&broker->slirp, msg, NULL);

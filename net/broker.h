@@ -79,6 +79,9 @@ bool forwarder_waits(const struct broker *broker);
 /** inbound_start - serve the published sockets; 0 or -errno */
 must_check int inbound_start(struct broker *broker);
 
+/** inbound_publish - serve, or (@msg's flag) no longer, what MSG_PUBLISH says; takes fds[0] */
+void inbound_publish(struct broker *broker, const struct net_msg *msg, int fds[2]);
+
 /** inbound_made - the factory's answer; takes fds[0] */
 void inbound_made(struct broker *broker, const struct net_msg *msg, int fds[2]);
 

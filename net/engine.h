@@ -23,7 +23,7 @@ must_check int engine_run(const struct setup *setup, int broker_fd, int capture_
 must_check int factory_run(int broker_fd, int diag_fd);
 
 struct slirp_start {
-	const struct net_config *config;
+	struct net_config *config; /* rules are added while it runs */
 	struct net_layout layout;
 	int carrier_fd, broker_fd;
 	bool has_tcp; /* libslirp makes connections, as the fallback */
@@ -34,7 +34,7 @@ struct slirp_start {
 must_check int slirp_run(const struct slirp_start *start);
 
 struct broker_start {
-	const struct net_config *config;
+	struct net_config *config; /* rules are added while it runs */
 	struct net_layout layout;
 	int main_fd, engine_fd, slirp_fd, factory_fd; /* messages; factory: -1 */
 	int dns_udp[2], dns_tcp[2];		      /* the nameserver's sockets inside */

@@ -402,15 +402,22 @@ static void publish_at(struct broker *broker, const char *address, uint16_t port
 	}
 }
 
-static void unpublish(struct broker *broker, uint16_t port)
+/* Those that stopped to listen inside, or that @end, a place on the host, is no longer to lead to. */
+static void unpublish(struct broker *broker, enum net_proto proto, const struct net_end *end,
+		      uint16_t inside)
 {
 	struct listener **place = &broker->inbound->listeners;
 
 	while (*place) {
 		struct listener *listener = *place;
+		const struct published *published = &listener->published;
+		bool is_meant = published->inside == inside &&
+				(end ? published->proto == proto && published->port == end->port &&
+					       net_addr_equal(&published->addr, &end->addr)
+				     : published->is_auto);
 		struct session *next;
 
-		if (!listener->published.is_auto || listener->published.inside != port) {
+		if (!is_meant) {
 			place = &listener->next;
 			continue;
 		}
@@ -422,15 +429,29 @@ static void unpublish(struct broker *broker, uint16_t port)
 		loop_remove(&broker->loop, &listener->item);
 		(void)close(listener->item.fd);
 		*place = listener->next;
-		broker->inbound->auto_count--;
+		broker->inbound->auto_count -= published->is_auto;
 		free(listener);
 	}
+}
+
+void inbound_publish(struct broker *broker, const struct net_msg *msg, int fds[2])
+{
+	const struct published published = { .fd = fds[0],
+					     .proto = (enum net_proto)msg->proto,
+					     .inside = msg->dest.port,
+					     .port = msg->source.port,
+					     .addr = msg->source.addr };
+
+	if (msg->flag)
+		unpublish(broker, published.proto, &msg->source, published.inside);
+	else if (published.fd >= 0 && add_listener(broker, &published) == 0)
+		fds[0] = -EBADF;
 }
 
 void inbound_listening(struct broker *broker, const struct net_msg *msg)
 {
 	if (msg->status) { /* nobody listens any more */
-		unpublish(broker, msg->dest.port);
+		unpublish(broker, NET_TCP, NULL, msg->dest.port);
 	} else if (!is_published(broker, msg->dest.port) &&
 		   broker->inbound->auto_count < AUTO_MAX) {
 		publish_at(broker, "127.0.0.1", msg->dest.port);

@@ -99,6 +99,10 @@ static int read_word(struct net *net, const char *word)
 		*numbers[i].place = (int)number;
 		return 0;
 	}
+	if (strcmp(name, "late") == 0) {
+		net->config.publish_later = true;
+		return 0;
+	}
 	if (strcmp(name, "v6") == 0) {
 		net->has_v6 = strcmp(value, "on") == 0;
 		return 0;
@@ -409,20 +413,23 @@ static void send_resolv(const struct net *net)
 	ignore(net_send_wait(net->main_pair[1], &msg, text, strlen(text), NULL));
 }
 
+static void tell_published(const struct published *published)
+{
+	const struct net_msg listening = { .type = MSG_LISTENING,
+					   .proto = (uint8_t)published->proto,
+					   .source = { published->addr, published->port },
+					   .dest = { .port = published->inside } };
+
+	ignore(net_send_wait(CONTROL_FD, &listening, NULL, 0, NULL)); /* its end is ours */
+}
+
 static void tell_ready(const struct net *net)
 {
 	const struct setup *setup = &net->setup;
 	struct net_msg msg = { .type = MSG_READY };
 
-	for (size_t i = 0; i < net->published.count; i++) {
-		const struct published *published = &net->published.items[i];
-		struct net_msg listening = { .type = MSG_LISTENING,
-					     .proto = (uint8_t)published->proto,
-					     .source = { published->addr, published->port },
-					     .dest = { .port = published->inside } };
-
-		ignore(net_send_wait(CONTROL_FD, &listening, NULL, 0, NULL));
-	}
+	for (size_t i = 0; i < net->published.count; i++)
+		tell_published(&net->published.items[i]);
 	(void)snprintf(msg.name, sizeof(msg.name), "carrier=%s path=%s hold=%s",
 		       setup->carrier == CARRIER_TAP ? "tap" : "packet",
 		       setup->has_splice ? "splice" : "slirp",
@@ -496,7 +503,105 @@ static void wait_until_ready(const struct net *net, int signal_fd)
 	}
 }
 
-static _Noreturn void watch(const struct net *net, int signal_fd)
+/* ---- changes while COMMAND runs ---- */
+
+/* One socket more, or less, for the broker. */
+static void pass_published(const struct net *net, const struct published *published, bool ends)
+{
+	const struct net_msg msg = { .type = MSG_PUBLISH,
+				     .flag = ends,
+				     .proto = (uint8_t)published->proto,
+				     .source = { published->addr, published->port },
+				     .dest = { .port = published->inside } };
+
+	ignore(net_send_wait(net->main_pair[1], &msg, NULL, 0,
+			     (int[]){ published->fd, -EBADF })); /* its end is ours */
+}
+
+static void publish_more(struct net *net, const struct net_config *more, struct net_msg *answer)
+{
+	struct published_list list = { 0 };
+	struct net_publish *kept;
+
+	if (publish_all(more, &list, answer) < 0) {
+		publish_close(&list);
+		return;
+	}
+	for (size_t i = 0; i < list.count; i++) {
+		pass_published(net, &list.items[i], false);
+		tell_published(&list.items[i]);
+	}
+	publish_close(&list);
+	/* Its socket is to be removed at the end. */
+	kept = realloc(net->config.publishes,
+		       (net->config.publish_count + 1) * sizeof(*kept));
+	if (!kept)
+		return;
+	net->config.publishes = kept;
+	kept[net->config.publish_count++] = more->publishes[0];
+}
+
+static void publish_less(struct net *net, const struct net_config *less)
+{
+	static const char *const loopbacks[] = { "127.0.0.1", "::1" };
+	const struct net_publish *publish = &less->publishes[0];
+	struct published one = { .fd = -EBADF, .proto = publish->proto, .addr = publish->addr };
+
+	for (uint32_t port = publish->first; port <= publish->last; port++) {
+		one.port = (uint16_t)port;
+		one.inside = (uint16_t)(publish->inside + (port - publish->first));
+		if (publish->path || publish->addr.family)
+			pass_published(net, &one, true);
+		for (size_t i = 0; i < 2 && !publish->path && !publish->addr.family; i++) {
+			struct published both = one;
+
+			ignore(net_addr_parse(loopbacks[i], &both.addr)); /* constants */
+			pass_published(net, &both, true);
+		}
+	}
+	if (publish->path)
+		publish_remove_paths(less);
+}
+
+/* What cloche asks for has been read there already. */
+static void change(struct net *net, const struct net_msg *msg)
+{
+	struct net_msg answer = { .type = MSG_CHANGED };
+	struct net_config config;
+	const char *what = NULL;
+	char *text = strdup(msg->name); /* kept: what is published names it */
+
+	net_config_init(&config);
+	if (!text || net_config_add(&config,
+				    msg->type == MSG_PUBLISH ? "publish"
+				    : msg->flag		     ? "net-allow"
+							     : "net-deny",
+				    text ? text : "", 0, &what) < 0)
+		answer.status = text ? EINVAL : ENOMEM;
+	else if (msg->type == MSG_RULE)
+		ignore(net_send_wait(net->main_pair[1], msg, NULL, 0, NULL));
+	else if (msg->flag)
+		publish_less(net, &config);
+	else
+		publish_more(net, &config, &answer);
+	net_config_free(&config);
+	answer.type = MSG_CHANGED;
+	ignore(net_send_wait(CONTROL_FD, &answer, NULL, 0, NULL));
+}
+
+/* Also where cloche has died. */
+static void obey(struct net *net)
+{
+	struct net_msg msg;
+	int fds[2];
+
+	if (net_receive(CONTROL_FD, &msg, NULL, 0, NULL, fds) != 1 ||
+	    (msg.type != MSG_PUBLISH && msg.type != MSG_RULE))
+		end(net);
+	change(net, &msg);
+}
+
+static _Noreturn void watch(struct net *net, int signal_fd)
 {
 	struct pollfd fds[] = {
 		{ .fd = CONTROL_FD, .events = POLLIN },
@@ -510,7 +615,7 @@ static _Noreturn void watch(const struct net *net, int signal_fd)
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 			continue;
 		if (fds[0].revents)
-			end(net);
+			obey(net);
 		if (fds[1].revents) {
 			ignore(read(signal_fd, events, sizeof(events)));
 			note_death(net);
@@ -591,7 +696,8 @@ int main(int argc, char **argv)
 		fail(EINVAL, "cloche-net's words", -1);
 	setup_init(&net.setup, &net.config);
 	net.setup.layout = net_layout_make(&net.config.cidr, net.has_v6);
-	net.has_factory = net.config.publish_count || net.config.publish_auto;
+	net.has_factory = net.config.publish_count || net.config.publish_auto ||
+			  net.config.publish_later;
 	if (strcmp(argv[1], "probe") == 0)
 		return probe(&net);
 	run(&net);

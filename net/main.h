@@ -20,6 +20,9 @@ struct published_list {
 must_check int publish_all(const struct net_config *config, struct published_list *ret_list,
 			   struct net_msg *ret_failed);
 
+/** publish_close - close all that is open of @list, and empty it */
+void publish_close(struct published_list *list);
+
 /** publish_remove_paths - remove the unix sockets that publish_all() made */
 void publish_remove_paths(const struct net_config *config);
 

@@ -47,16 +47,30 @@ const char *policy_reason_text(int rule)
 	return rule < 0 && (size_t)-rule < ARRAY_SIZE(reasons) ? reasons[-rule] : NULL;
 }
 
-void policy_init(struct policy *policy, const struct net_config *config,
-		 const struct net_layout *layout)
+static void sum_up(struct policy *policy)
 {
-	*policy = (struct policy){ .config = config,
-				   .layout = *layout,
-				   .has_names = net_config_has_names(config) };
-	for (size_t i = 0; i < POLICY_BUILTINS; i++) /* constants that are right */
-		ignore(net_prefix_parse(builtins[i].prefix, &policy->builtins[i]));
+	const struct net_config *config = policy->config;
+
+	policy->has_names = net_config_has_names(config);
+	policy->has_allows = false;
 	for (size_t i = 0; i < config->rule_count; i++)
 		policy->has_allows |= config->rules[i].allows;
+}
+
+void policy_init(struct policy *policy, struct net_config *config, const struct net_layout *layout)
+{
+	*policy = (struct policy){ .config = config, .layout = *layout };
+	for (size_t i = 0; i < POLICY_BUILTINS; i++) /* constants that are right */
+		ignore(net_prefix_parse(builtins[i].prefix, &policy->builtins[i]));
+	sum_up(policy);
+}
+
+int policy_put_first(struct policy *policy, const char *text, bool allows)
+{
+	int r = net_config_put_first(policy->config, text, allows);
+
+	sum_up(policy);
+	return r;
 }
 
 /* ---- pins ---- */

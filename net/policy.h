@@ -43,7 +43,7 @@ struct policy_pin {
 #define POLICY_PINS_MAX 16384
 
 struct policy {
-	const struct net_config *config;
+	struct net_config *config;
 	struct net_layout layout;
 	bool has_names, has_allows;
 	struct net_addr *host_addrs;
@@ -54,8 +54,11 @@ struct policy {
 };
 
 /** policy_init - @config is borrowed */
-void policy_init(struct policy *policy, const struct net_config *config,
+void policy_init(struct policy *policy, struct net_config *config,
 		 const struct net_layout *layout);
+
+/** policy_put_first - a rule before all others; 0 or -errno. What goes on already is not ended */
+must_check int policy_put_first(struct policy *policy, const char *text, bool allows);
 
 /** policy_check - may @proto reach @dest, whose port is 0 for ICMP? */
 struct policy_verdict policy_check(const struct policy *policy, enum net_proto proto,

@@ -178,3 +178,11 @@ int publish_all(const struct net_config *config, struct published_list *ret_list
 	}
 	return 0;
 }
+
+void publish_close(struct published_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		(void)close(list->items[i].fd);
+	free(list->items);
+	*list = (struct published_list){ 0 };
+}

@@ -262,7 +262,15 @@ static int redirect(struct setup *setup)
 
 static bool publishes(const struct net_config *config)
 {
-	return config->publish_count > 0 || config->publish_auto;
+	return config->publish_count > 0 || config->publish_auto || config->publish_later;
+}
+
+static bool publishes_datagrams(const struct net_config *config)
+{
+	for (size_t i = 0; i < config->publish_count; i++)
+		if (config->publishes[i].proto == NET_UDP)
+			return true;
+	return config->publish_later;
 }
 
 static int publish(struct setup *setup, int route_fd)
@@ -271,9 +279,8 @@ static int publish(struct setup *setup, int route_fd)
 
 	if (!publishes(setup->config))
 		return 0;
-	for (size_t i = 0; i < setup->config->publish_count; i++)
-		if (setup->config->publishes[i].proto == NET_UDP)
-			allow_loopback(setup->config->ifname);
+	if (publishes_datagrams(setup->config))
+		allow_loopback(setup->config->ifname);
 	setup->failed = "routes for published ports";
 	r = route_published(setup, route_fd);
 	if (r < 0)

@@ -525,6 +525,8 @@ static void take_message(struct link *link, const struct net_msg *msg, const cha
 		sweep_flows(stack, -1);
 		link_send(link, &done, NULL);
 	}
+	if (msg->type == MSG_RULE && policy_put_first(&stack->policy, msg->name, msg->flag) < 0)
+		stack->loop.is_over = true;
 	if (msg->type == MSG_PIN)
 		policy_pin(&stack->policy, msg->name, &msg->dest.addr, msg->ttl);
 	else if (msg->type == MSG_HOST_ADDR &&

@@ -415,6 +415,25 @@ static bool is_unreachable(const struct net_rule *rule)
 	return false;
 }
 
+int net_config_put_first(struct net_config *config, const char *text, bool allows)
+{
+	struct net_rule rule = { 0 }, *added;
+	int r = net_rule_parse(text, allows, &rule);
+
+	if (r < 0)
+		return r;
+	rule.use = -1;
+	rule.text = strdup(text); /* as long as the process lives, like the others */
+	added = rule.text ? grow(&config->rules, &config->rule_count, sizeof(*added)) : NULL;
+	if (!added) {
+		free((char *)(uintptr_t)rule.text);
+		return -ENOMEM;
+	}
+	memmove(config->rules + 1, config->rules, (config->rule_count - 1) * sizeof(rule));
+	config->rules[0] = rule;
+	return 0;
+}
+
 int net_config_dead_rule(const struct net_config *config)
 {
 	for (size_t i = 0; i < config->rule_count; i++) {

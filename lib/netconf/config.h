@@ -56,6 +56,7 @@ struct net_config {
 	struct net_addr dns[NET_DNS_MAX];
 	size_t dns_count;
 	bool lan, publish_auto;
+	bool publish_later; /* ports may be published while COMMAND runs */
 	int log_use, pcap_use;
 	int log_fd;	  /* where --net-log names a descriptor, else -1 */
 	const char *log;  /* path; borrowed; or NULL */
@@ -88,6 +89,9 @@ void net_config_free(struct net_config *config);
  */
 must_check int net_config_add(struct net_config *config, const char *name, const char *value,
 			      int use, const char **ret_what);
+
+/** net_config_put_first - a rule before all others, @text copied; 0, -EINVAL or -ENOMEM */
+must_check int net_config_put_first(struct net_config *config, const char *text, bool allows);
 
 /** net_config_dead_rule - a rule that can never match, because of one before it or because of what
  * it names: its index, -1 where there is none */

@@ -372,6 +372,8 @@ static const char *const late_options[][10] = {
 	[LATE_COMMAND] = { "chdir", "clearenv", "setenv", "unsetenv", "pty", "no-pty", "timeout",
 			   "kill-after", "stop-signal" },
 	[LATE_LIMITS] = { "memory", "memory-high", "swap", "pids-max", "cpus", "cpu-weight" },
+	[LATE_NET] = { "publish", "net-allow", "net-deny" },
+	[LATE_PUBLISH] = { "publish" },
 	[LATE_BINDS] = { "bind", "bind-try", "ro-bind", "ro-bind-try", "dev-bind", "dev-bind-try" },
 };
 

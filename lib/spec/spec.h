@@ -476,7 +476,9 @@ must_check int spec_parse(struct spec *spec, char *const *argv, struct cloche_er
 enum late_kind {
 	LATE_COMMAND, /* another COMMAND, and what is about it alone */
 	LATE_LIMITS,  /* limits of its group */
-	LATE_BINDS
+	LATE_BINDS,
+	LATE_NET,
+	LATE_PUBLISH
 };
 
 /** spec_parse_late - spec_parse() of options of this kind alone, LATE_COMMAND's without COMMAND */

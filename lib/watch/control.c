@@ -71,6 +71,17 @@ void control_agree(int fd)
 	(void)send_text(fd, "{\"ok\": true}\n"); /* who does not read it has himself to blame */
 }
 
+void control_agree_published(int fd, const char *published)
+{
+	char text[CONTROL_ANSWER];
+	struct str_buf out = { .data = text, .size = sizeof(text) };
+
+	str_add(&out, "{\"ok\": true, \"published\": [");
+	str_add(&out, published);
+	str_add(&out, "]}\n");
+	(void)send_text(fd, text); /* as above */
+}
+
 void control_fail(int fd, const struct spec *spec, const struct cloche_error *err)
 {
 	char text[2 * CONTROL_ANSWER], lines[CONTROL_ANSWER / 2];
@@ -283,6 +294,7 @@ static void obey_other(struct control_client *client, const char *command,
 		bool has_words;
 	} others[] = {
 		{ "bind", NULL, CONTROL_BIND, true },	  { "unbind", "path", CONTROL_UNBIND, true },
+		{ "net", NULL, CONTROL_NET, true },	  { "unpublish", NULL, CONTROL_UNPUBLISH, true },
 		{ "limits", NULL, CONTROL_LIMITS, true }, { "freeze", NULL, CONTROL_FREEZE, false },
 		{ "thaw", NULL, CONTROL_THAW, false },
 	};

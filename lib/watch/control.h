@@ -21,6 +21,8 @@ enum control_verb {
 	CONTROL_EXEC,	/* start another COMMAND */
 	CONTROL_BIND,	/* add binds; the words are their options */
 	CONTROL_UNBIND, /* take the mount at the path that is the word away */
+	CONTROL_NET,	/* change what is published, and rules; the words are their options */
+	CONTROL_UNPUBLISH,
 	CONTROL_LIMITS, /* change limits; the words are their options */
 	CONTROL_FREEZE,
 	CONTROL_THAW
@@ -100,6 +102,9 @@ bool control_is_trusted(int fd, pid_t *ret_peer);
 
 /** control_agree - answer on @fd that it is done */
 void control_agree(int fd);
+
+/** control_agree_published - the same, and tell what was published by it: JSON objects */
+void control_agree_published(int fd, const char *published);
 
 /** control_fail - answer on @fd what went wrong, in the lines that report_message() would print */
 void control_fail(int fd, const struct spec *spec, const struct cloche_error *err);

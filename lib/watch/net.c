@@ -44,7 +44,7 @@ int net_prepare(struct net_run *net, struct enter *enter, struct cloche_error *e
 
 /* ---- words ---- */
 
-#define FIXED_WORDS 8 /* besides two for each option, and the end */
+#define FIXED_WORDS 9 /* besides two for each option, and the end */
 
 struct words {
 	char **list; /* NULL-terminated; owned, and so are the words; NULL: out of memory */
@@ -152,6 +152,8 @@ int net_start(struct net_run *net, const struct plan *plan, pid_t pid, struct cl
 	add_word(&words, strdup("user-ns=3"));
 	add_word(&words, strdup("net-ns=4"));
 	add_word(&words, strdup("wait=5"));
+	if (plan->spec->name.text || plan->spec->control_fd.fd >= 0)
+		add_word(&words, strdup("late=on"));
 	add_options(&words, plan);
 	helper.path = path;
 	helper.argv = words.list;
@@ -170,14 +172,12 @@ int net_start(struct net_run *net, const struct plan *plan, pid_t pid, struct cl
 
 /* ---- messages ---- */
 
-static void add_published(struct net_run *net, const struct net_msg *msg)
+static void add_published(const struct net_msg *msg, char *text, size_t size)
 {
 	char address[NET_ADDR_TEXT];
-	struct str_buf out = { .data = net->published,
-			       .size = sizeof(net->published),
-			       .length = strlen(net->published) };
+	struct str_buf out = { .data = text, .size = size, .length = strlen(text) };
 
-	str_add(&out, net->published_count++ ? ", { " : "{ ");
+	str_add(&out, out.length ? ", { " : "{ ");
 	str_add(&out, msg->proto == NET_UDP ? "\"proto\": \"udp\"" : "\"proto\": \"tcp\"");
 	if (msg->source.addr.family) {
 		str_add(&out, ", \"address\": ");
@@ -235,7 +235,8 @@ int net_follow(struct net_run *net, const struct plan *plan, struct cloche_error
 	msg.name[sizeof(msg.name) - 1] = '\0';
 	switch (msg.type) {
 	case MSG_LISTENING:
-		add_published(net, &msg);
+		add_published(&msg, net->published, sizeof(net->published));
+		net->published_count++;
 		return 0;
 	case MSG_READY:
 		report_note(plan->spec, msg.name);
@@ -250,6 +251,62 @@ int net_follow(struct net_run *net, const struct plan *plan, struct cloche_error
 	default:
 		return died(net, plan, msg.name, err);
 	}
+}
+
+/* ---- changes ---- */
+
+#define CHANGE_MS 5000
+
+/* Its answer; what else there may be waits for net_follow(). */
+static int wait_for_change(const struct net_run *net, char *published, size_t size,
+			   struct net_msg *ret_answer)
+{
+	struct pollfd answer = { .fd = net->control_fd, .events = POLLIN };
+
+	while (poll(&answer, 1, CHANGE_MS) > 0) {
+		struct net_msg msg;
+
+		if (recv(net->control_fd, &msg, sizeof(msg), MSG_PEEK) != (ssize_t)sizeof(msg) ||
+		    (msg.type != MSG_LISTENING && msg.type != MSG_CHANGED))
+			return -ENETDOWN;
+		ignore(recv(net->control_fd, &msg, sizeof(msg), 0));
+		if (msg.type == MSG_LISTENING) {
+			add_published(&msg, published, size);
+			continue;
+		}
+		msg.name[sizeof(msg.name) - 1] = '\0';
+		*ret_answer = msg;
+		return 0;
+	}
+	return -ETIMEDOUT;
+}
+
+int net_change(const struct net_run *net, const struct option_use *use, bool ends, char *published,
+	       size_t size, struct cloche_error *err)
+{
+	bool publishes = strcmp(use->row->name, "publish") == 0;
+	struct net_msg msg = { .type = publishes ? MSG_PUBLISH : MSG_RULE,
+			       .flag = publishes ? ends : strcmp(use->row->name, "net-allow") == 0 };
+	int r = -ENETDOWN;
+
+	err->stage = STAGE_NETWORK;
+	if (strlen(use->arg[0]) >= sizeof(msg.name))
+		return error_set(err, ERROR_NET_SETUP, ENAMETOOLONG, use->arg[0]);
+	str_copy(msg.name, sizeof(msg.name), use->arg[0]);
+	if (net->control_fd < 0 || net->has_failed || net->go_fd >= 0) {
+		error_set_hint(err, HINT_NO_NET);
+		return error_set(err, ERROR_NET_SETUP, ENETDOWN, "--net");
+	}
+	if (send(net->control_fd, &msg, sizeof(msg), MSG_NOSIGNAL) == (ssize_t)sizeof(msg))
+		r = wait_for_change(net, published, size, &msg);
+	if (r == 0)
+		r = -msg.status;
+	if (r == -EADDRINUSE)
+		error_set_hint(err, HINT_NET_TAKEN);
+	if (r < 0)
+		return error_set(err, publishes ? ERROR_NET_PUBLISH : ERROR_NET_SETUP, -r,
+				 msg.name[0] ? msg.name : use->arg[0]);
+	return 0;
 }
 
 /* ---- the end ---- */

@@ -35,6 +35,16 @@ must_check int net_start(struct net_run *net, const struct plan *plan, pid_t pid
  */
 must_check int net_follow(struct net_run *net, const struct plan *plan, struct cloche_error *err);
 
+/**
+ * net_change - carry out one --publish, --net-allow or --net-deny while COMMAND runs
+ * @ends: publish it no longer
+ * @published: JSON objects of what is published by it are appended
+ *
+ * Waits for cloche-net, which does nothing that takes long. Returns: 0 or -errno with @err filled.
+ */
+must_check int net_change(const struct net_run *net, const struct option_use *use, bool ends,
+			  char *published, size_t size, struct cloche_error *err);
+
 /** net_end - let cloche-net end, and take its totals */
 void net_end(struct net_run *net, const struct plan *plan, struct usage *usage);
 

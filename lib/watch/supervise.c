@@ -232,6 +232,26 @@ static void change_limits(const struct run *run, struct control_request *request
 	spec_free(&spec);
 }
 
+/* One after the other; what went before one that fails stays. */
+static void change_net(struct run *run, struct control_request *request)
+{
+	bool ends = request->verb == CONTROL_UNPUBLISH;
+	struct spec spec = { .personality = run->plan->personality };
+	struct cloche_error err = ERROR_INIT;
+	char published[4096] = "";
+	int r = spec_parse_late(&spec, request->words, ends ? LATE_PUBLISH : LATE_NET, &err);
+
+	for (size_t i = 0; r == 0 && i < spec.use_count; i++) {
+		err.use = (int)i;
+		r = net_change(&run->net, &spec.uses[i], ends, published, sizeof(published), &err);
+	}
+	if (r == 0)
+		control_agree_published(request->connection_fd, published);
+	else
+		control_fail(request->connection_fd, &spec, &err);
+	spec_free(&spec);
+}
+
 static void freeze(const struct run *run, const struct control_request *request)
 {
 	struct cloche_error err = ERROR_INIT;
@@ -257,6 +277,10 @@ static void obey(struct run *run, const struct pollfd *fds)
 			break;
 		case CONTROL_SIGNAL:
 			pass_on(run, request.signal);
+			break;
+		case CONTROL_NET:
+		case CONTROL_UNPUBLISH:
+			change_net(run, &request);
 			break;
 		case CONTROL_LIMITS:
 			change_limits(run, &request);

@@ -11,6 +11,7 @@ import pathlib
 import random
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -369,3 +370,70 @@ def test_undelegated_controller_of_the_session(run, cloche, user):
     refused(run([cloche, *HOST, "--io-max", "/dev/ram0:wbps=1M", "echo", "ran"], env=session_env(user)),
             "--io-max /dev/ram0:wbps=1M: the controller io is not delegated to /sys/fs/cgroup/user.slice/", "systemctl edit user@.service")
     run([cloche, *HOST, "--memory", "90M", "true"], env=session_env(user), check=True)
+
+
+# ---- while it runs -----------------------------------------------------------------------------------------------
+def named(popen, cloche, place, user, *options, command=READY):
+    argv = place([cloche, *HOST, *place.options, "--name", "web", *options, "--", *command])
+    return started(popen, user, argv)
+
+
+def controlled(text):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(f"{os.environ['XDG_RUNTIME_DIR']}/cloche/web.socket")
+    lines = peer.makefile("r")
+    assert json.loads(lines.readline()) == {"cloche-control": 1}
+    peer.sendall(text.encode() + b"\n")
+    answer = json.loads(lines.readline())
+    lines.close()
+    peer.close()
+    return answer
+
+
+@ONE_PLACE
+def test_exec_is_in_the_group(popen, run, cloche, place, user):
+    """Another COMMAND has the same group and the same limits."""
+    process, group = named(popen, cloche, place, user, "--memory", "60M", "--swap", "0")
+    inside = run([cloche, "exec", "web", "cat", "/proc/self/cgroup"], env=session_env(user), check=True).stdout
+    assert inside == "0::/\n"
+    other = popen([cloche, "exec", "web", *READY], env=session_env(user))
+    assert other.stdout.readline() == "ready\n" and len((group / "box/cgroup.procs").read_text().split()) == 4
+    hog = run([cloche, "exec", "web", PYTHON, "-c", HOG % 200], env=session_env(user))
+    assert hog.returncode == 137 and process.poll() is None
+    process.terminate()
+    assert process.wait(60) == 143 and other.wait(60) == 137
+
+
+@ONE_PLACE
+def test_limits_are_changed(popen, cloche, place, user):
+    process, group = named(popen, cloche, place, user, "--memory", "60M")
+    assert (group / "memory.max").read_text() == f"{60 * MIB}\n"
+    assert controlled('{"command": "limits", "options": ["--memory", "80M", "--pids-max", "77"]}') == {"ok": True}
+    assert (group / "memory.max").read_text() == f"{80 * MIB}\n" and (group / "pids.max").read_text() == "77\n"
+    answer = controlled('{"command": "limits", "options": ["--memory", "x"]}')
+    assert answer["ok"] is False and "--memory x" in answer["error"] and (group / "memory.max").read_text() == f"{80 * MIB}\n"
+    process.terminate()
+    process.wait(60)
+
+
+@ONE_PLACE
+def test_freeze_and_thaw(popen, cloche, place, user):
+    count = ["sh", "-c", "echo ready; while :; do echo x; sleep 0.05; done"]
+    process, group = named(popen, cloche, place, user, "--pids-max", "100", command=count)
+    assert controlled('{"command": "freeze"}') == {"ok": True}
+    wait_until(lambda: "frozen 1" in (group / "cgroup.events").read_text())
+    cpu = (group / "cpu.stat").read_text().splitlines()[0]
+    time.sleep(0.5)
+    assert (group / "cpu.stat").read_text().splitlines()[0] == cpu
+    assert controlled('{"command": "thaw"}') == {"ok": True}
+    wait_until(lambda: (group / "cpu.stat").read_text().splitlines()[0] != cpu)
+    process.terminate()
+    process.wait(60)
+
+
+@ONE_PLACE
+def test_what_is_frozen_can_be_killed(popen, run, cloche, place, user):
+    process, _ = named(popen, cloche, place, user, "--pids-max", "100")
+    assert controlled('{"command": "freeze"}') == {"ok": True}
+    run([cloche, "kill", "-s", "KILL", "web"], env=session_env(user), check=True)
+    assert process.wait(60) == 137
