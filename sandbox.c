@@ -46,7 +46,7 @@ static void print_help(const struct personality *personality, const char *progra
 {
 	fprintf(out, "usage: %s [OPTIONS...] [--] COMMAND [ARGS...]\n", program);
 	if (!personality->is_bwrap_level)
-		fprintf(out, "       %s ps [--json] | kill [-s SIGNAL] NAME | wait NAME\n",
+		fprintf(out, "       %s exec|ps|top|logs|kill|wait|doctor ..., see cloche(1)\n",
 			program);
 	fprintf(out, "\n%s", option_help);
 }

@@ -4,8 +4,8 @@
  *
  *	cc launcher.c $(pkg-config --cflags --libs libcloche)
  *
- * With LAUNCHER_THREADS=N the same is done by N threads at once; with LAUNCHER_PROGRAM another cloche
- * is run than the installed one; with LAUNCHER_EXPLAIN what would be done is printed.
+ * With LAUNCHER_THREADS=N the same is done by N threads at once; with LAUNCHER_PROGRAM another
+ *cloche is run than the installed one; with LAUNCHER_EXPLAIN what would be done is printed.
  */
 #include <cloche.h>
 #include <pthread.h>

@@ -66,7 +66,8 @@ static void copy_member(const struct json_document *json, size_t object, const c
 	str_copy(to, size, text ? text : "");
 }
 
-static int number_of(const struct json_document *json, size_t object, const char *key, int otherwise)
+static int number_of(const struct json_document *json, size_t object, const char *key,
+		     int otherwise)
 {
 	const char *text = jsonr_number(json, object, key);
 	uint64_t number;
@@ -242,8 +243,8 @@ static int become(void *argument)
 	_exit(127);
 }
 
-/* Starts the program. No handler of the caller's may run in the child, whose memory is the caller's:
- * this thread's signals wait. pid or -errno */
+/* Starts the program. No handler of the caller's may run in the child, whose memory is the
+ * caller's: this thread's signals wait. pid or -errno */
 static pid_t start_program(struct start *start)
 {
 	sigset_t all;
@@ -268,9 +269,9 @@ static int seal_options(const struct cloche_spec *spec)
 	_close_ int fd = memfd_create("cloche-options", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r = fd < 0 ? -errno : fd_write_all(fd, spec->options, spec->options_size);
 
-	if (r == 0 && (lseek(fd, 0, SEEK_SET) < 0 ||
-		       fcntl(fd, F_ADD_SEALS,
-			     F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0))
+	if (r == 0 &&
+	    (lseek(fd, 0, SEEK_SET) < 0 ||
+	     fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0))
 		r = -errno;
 	return r < 0 ? r : take_fd(&fd);
 }

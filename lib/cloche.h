@@ -2,12 +2,12 @@
 /**
  * @file cloche.h - sandboxes from C programs
  *
- * A specification is a list of options as cloche(1) has them, and a command. It is validated, explained
- * and run by the program cloche, which the library starts with the options in a sealed memfd; nothing
- * of the caller's memory is ever in the sandbox.
+ * A specification is a list of options as cloche(1) has them, and a command. It is validated,
+ * explained and run by the program cloche, which the library starts with the options in a sealed
+ * memfd; nothing of the caller's memory is ever in the sandbox.
  *
- * The library never ends the process, prints nothing, and leaves signals, their handlers and masks, and
- * the environment as they are; it may be used by any thread of a program with many, each
+ * The library never ends the process, prints nothing, and leaves signals, their handlers and masks,
+ * and the environment as they are; it may be used by any thread of a program with many, each
  * specification by one at a time. Errors are returned: 0 or a negative errno, with a record.
  */
 #ifndef CLOCHE_H
@@ -49,8 +49,8 @@ void cloche_spec_free(struct cloche_spec *spec);
  * @arguments: its arguments, NULL-terminated, copied; NULL: none
  * @ret_failure: may be NULL
  *
- * Whether there is such an option, and whether it takes these arguments, cloche_spec_validate() says.
- * Descriptors in arguments are the caller's; name them with cloche_spec_pass_fd(), too.
+ * Whether there is such an option, and whether it takes these arguments, cloche_spec_validate()
+ * says. Descriptors in arguments are the caller's; name them with cloche_spec_pass_fd(), too.
  * Returns: 0, -ENOMEM, or -EINVAL where @name is empty or contains a "=".
  */
 int cloche_spec_option(struct cloche_spec *spec, const char *name, const char *const *arguments,
@@ -61,8 +61,8 @@ int cloche_spec_option(struct cloche_spec *spec, const char *name, const char *c
 int cloche_spec_command(struct cloche_spec *spec, const char *const *words,
 			struct cloche_failure *ret_failure);
 
-/** cloche_spec_pass_fd - let cloche inherit the descriptor @fd, by the same number, though it closes
- * on exec here. 0 or -ENOMEM */
+/** cloche_spec_pass_fd - let cloche inherit the descriptor @fd, by the same number, though it
+ * closes on exec here. 0 or -ENOMEM */
 int cloche_spec_pass_fd(struct cloche_spec *spec, int fd, struct cloche_failure *ret_failure);
 
 /** cloche_spec_stdio - what becomes descriptor 0, 1 and 2 of cloche and its command: descriptors of
@@ -74,8 +74,8 @@ void cloche_spec_stdio(struct cloche_spec *spec, int in, int out, int err);
 int cloche_spec_program(struct cloche_spec *spec, const char *path,
 			struct cloche_failure *ret_failure);
 
-/** cloche_spec_validate - are these options that exist and go together, on this host? Starts cloche,
- * which makes no sandbox. 0 or -errno with *@ret_failure filled */
+/** cloche_spec_validate - are these options that exist and go together, on this host? Starts
+ * cloche, which makes no sandbox. 0 or -errno with *@ret_failure filled */
 int cloche_spec_validate(struct cloche_spec *spec, struct cloche_failure *ret_failure);
 
 /**
@@ -98,8 +98,8 @@ struct cloche_process {
 /**
  * cloche_spec_run - start the command in a sandbox
  *
- * Returns once cloche runs, long before the command: cloche_status_read() tells of both. 0, or -errno
- * with *@ret_failure filled where cloche could not be started.
+ * Returns once cloche runs, long before the command: cloche_status_read() tells of both. 0, or
+ * -errno with *@ret_failure filled where cloche could not be started.
  */
 int cloche_spec_run(struct cloche_spec *spec, struct cloche_process *ret_process,
 		    struct cloche_failure *ret_failure);
@@ -125,8 +125,8 @@ int cloche_status_read(int status_fd, int *ret_value, struct cloche_failure *ret
  * cloche_process_wait - wait for the end of @process, and reap it
  * @ret_status: receives the command's exit status, 128 + the signal that ended it
  *
- * Closes pidfd and status_fd. Returns: 0; -errno with *@ret_failure filled where the command was not
- * started.
+ * Closes pidfd and status_fd. Returns: 0; -errno with *@ret_failure filled where the command was
+ * not started.
  */
 int cloche_process_wait(struct cloche_process *process, int *ret_status,
 			struct cloche_failure *ret_failure);

@@ -402,7 +402,8 @@ static void publish_at(struct broker *broker, const char *address, uint16_t port
 	}
 }
 
-/* Those that stopped to listen inside, or that @end, a place on the host, is no longer to lead to. */
+/* Those that stopped to listen inside, or that @end, a place on the host, is no longer to lead to.
+ */
 static void unpublish(struct broker *broker, enum net_proto proto, const struct net_end *end,
 		      uint16_t inside)
 {
@@ -413,7 +414,7 @@ static void unpublish(struct broker *broker, enum net_proto proto, const struct 
 		const struct published *published = &listener->published;
 		bool is_meant = published->inside == inside &&
 				(end ? published->proto == proto && published->port == end->port &&
-					       net_addr_equal(&published->addr, &end->addr)
+						 net_addr_equal(&published->addr, &end->addr)
 				     : published->is_auto);
 		struct session *next;
 

@@ -533,8 +533,7 @@ static void publish_more(struct net *net, const struct net_config *more, struct 
 	}
 	publish_close(&list);
 	/* Its socket is to be removed at the end. */
-	kept = realloc(net->config.publishes,
-		       (net->config.publish_count + 1) * sizeof(*kept));
+	kept = realloc(net->config.publishes, (net->config.publish_count + 1) * sizeof(*kept));
 	if (!kept)
 		return;
 	net->config.publishes = kept;
@@ -696,8 +695,8 @@ int main(int argc, char **argv)
 		fail(EINVAL, "cloche-net's words", -1);
 	setup_init(&net.setup, &net.config);
 	net.setup.layout = net_layout_make(&net.config.cidr, net.has_v6);
-	net.has_factory = net.config.publish_count || net.config.publish_auto ||
-			  net.config.publish_later;
+	net.has_factory =
+		net.config.publish_count || net.config.publish_auto || net.config.publish_later;
 	if (strcmp(argv[1], "probe") == 0)
 		return probe(&net);
 	run(&net);

@@ -54,8 +54,7 @@ struct policy {
 };
 
 /** policy_init - @config is borrowed */
-void policy_init(struct policy *policy, struct net_config *config,
-		 const struct net_layout *layout);
+void policy_init(struct policy *policy, struct net_config *config, const struct net_layout *layout);
 
 /** policy_put_first - a rule before all others; 0 or -errno. What goes on already is not ended */
 must_check int policy_put_first(struct policy *policy, const char *text, bool allows);

@@ -6,8 +6,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/epoll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>

@@ -48,3 +48,8 @@ int signals_parse(const char *text, int *ret_number)
 	}
 	return parse_realtime(text, ret_number);
 }
+
+bool signals_is_taken(int number)
+{
+	return number == SIGSTOP || number == SIGCHLD || number == SIGTTIN || number == SIGPWR;
+}

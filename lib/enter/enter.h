@@ -78,11 +78,11 @@ struct enter {
 	int net_mapped_fd; /* write end: cloche-net waits for our ids and namespaces, -1 */
 	int net_go_fd;	   /* read end: wait for the network before COMMAND, -1 */
 	struct enter_terminal terminal;
-	int supervisor_pidfd;		     /* to notice the supervisor's death, -1 */
-	pid_t signaller;   /* whose signals the init process passes on: the supervisor's, 0 where it
-			      is not in our pid namespace; -1: the parent's */
-	int inner_fds[2];  /* COMMAND's user and mount namespace, to be joined instead of made; -1 */
-	bool enters_late;  /* what runs in the sandbox already may be hostile */
+	int supervisor_pidfd; /* to notice the supervisor's death, -1 */
+	pid_t signaller;  /* whose signals the init process passes on: the supervisor's, 0 where it
+			     is not in our pid namespace; -1: the parent's */
+	int inner_fds[2]; /* COMMAND's user and mount namespace, to be joined instead of made; -1 */
+	bool enters_late; /* what runs in the sandbox already may be hostile */
 	struct sock_fprog policy;	     /* our own seccomp program, length 0: none */
 	struct sock_fprog guards[GUARD_MAX]; /* beside Landlock, in constant memory */
 	size_t guard_count;

@@ -162,7 +162,8 @@ static int confine(struct enter *enter, struct cloche_error *err)
 	if (!plan->allow_suid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, ERROR_NO_NEW_PRIVS, errno, NULL);
 	r = landlock_lock(enter, err); /* before seccomp, which may forbid its calls */
-	if (r == 0 && enter->enters_late) /* as COMMAND itself: who runs there may have changed it */
+	if (r == 0 &&
+	    enter->enters_late) /* as COMMAND itself: who runs there may have changed it */
 		r = workload_enter_cwd(enter, err);
 	return r == 0 ? seccomp_load(enter, err) : r;
 }

@@ -25,11 +25,11 @@ enum net_msg_type {
 	MSG_RESOLV,    /* main: the text of resolv.conf follows */
 	MSG_FAILED,    /* main: it could not be done; status, name says what, use */
 	MSG_DIED,      /* main: one of the processes died; name says which */
-	MSG_PUBLISH,   /* cloche: name as --publish has it; main to broker: a socket of it, source on
-			  the host and dest.port inside. flag: no longer */
-	MSG_RULE,      /* cloche to main to broker to slirp: name is a rule, before all others; flag: it
-			  allows */
-	MSG_CHANGED    /* main: status of the last of these two; name says what failed */
+	MSG_PUBLISH, /* cloche: name as --publish has it; main to broker: a socket of it, source on
+			the host and dest.port inside. flag: no longer */
+	MSG_RULE, /* cloche to main to broker to slirp: name is a rule, before all others; flag: it
+		     allows */
+	MSG_CHANGED /* main: status of the last of these two; name says what failed */
 };
 
 /* Plain data; what a message does not need is zero. Bytes may follow. */

@@ -94,8 +94,8 @@ static void draw_node(const struct plan *plan, const struct node *node, bool col
 }
 
 /* @prefix: what stands before the lines below @node; room for one more step is left. */
-static void draw_below(const struct plan *plan, const struct node *node, char *prefix, size_t length,
-		       bool colourful, FILE *out)
+static void draw_below(const struct plan *plan, const struct node *node, char *prefix,
+		       size_t length, bool colourful, FILE *out)
 {
 	for (size_t i = 0; i < node->count; i++) {
 		bool is_last = i + 1 == node->count;

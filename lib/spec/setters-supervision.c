@@ -3,8 +3,6 @@
  * Setters of the terminal, and of how COMMAND is brought to its end. They store what was read, see
  * setters.c.
  */
-#include <signal.h>
-
 #include "base/num.h"
 #include "base/signals.h"
 #include "spec/parser.h"
@@ -30,12 +28,6 @@ int set_name(struct parser *parser, int use, long param, struct cloche_error *er
 	return parser_note_repeat(parser, use, repeated, err);
 }
 
-/* The init process understands these otherwise, or nobody could catch them (init.h). */
-static bool is_taken(int number)
-{
-	return number == SIGSTOP || number == SIGCHLD || number == SIGTTIN || number == SIGPWR;
-}
-
 int set_stop_signal(struct parser *parser, int use, long param, struct cloche_error *err)
 {
 	struct spec_stop *stop = &parser->spec->stop;
@@ -46,7 +38,7 @@ int set_stop_signal(struct parser *parser, int use, long param, struct cloche_er
 	(void)param;
 	if (signals_parse(text, &number) < 0)
 		return error_set(err, ERROR_INVALID_SIGNAL, 0, text);
-	if (is_taken(number))
+	if (signals_is_taken(number))
 		return error_set(err, ERROR_STOP_SIGNAL, 0, text);
 	stop->signal = number;
 	return parser_note_repeat(parser, use, repeated, err);

@@ -47,8 +47,8 @@ struct answer {
 	const char *error; /* in line; NULL: it runs */
 };
 
-/* Waits for @fd, -1: for the time @wait_ms. Signals are held for COMMAND by now; one that comes when
- * there will be none ends us, and so what was begun for us. */
+/* Waits for @fd, -1: for the time @wait_ms. Signals are held for COMMAND by now; one that comes
+ * when there will be none ends us, and so what was begun for us. */
 static void wait_for(int fd, int signal_fd, int wait_ms)
 {
 	struct pollfd fds[] = {
@@ -89,8 +89,8 @@ static bool read_answer(int fd, struct answer *answer)
 static int request(int registry_fd, const struct registry_entry *entry, const int *fds,
 		   bool in_background, int signal_fd, struct answer *ret_answer)
 {
-	_close_ int fd = client_connect(registry_fd, entry, ret_answer->line,
-					sizeof(ret_answer->line));
+	_close_ int fd =
+		client_connect(registry_fd, entry, ret_answer->line, sizeof(ret_answer->line));
 	const char *text = in_background ? "{\"command\": \"exec\", \"background\": true}\n"
 					 : "{\"command\": \"exec\"}\n";
 

@@ -8,5 +8,6 @@
 
 struct run;
 
-/** bind_errand - in a fork of the supervisor: carry out CONTROL_BIND or CONTROL_UNBIND, answer, end */
+/** bind_errand - in a fork of the supervisor: carry out CONTROL_BIND or CONTROL_UNBIND, answer, end
+ */
 _Noreturn void bind_errand(struct run *run, struct control_request *request);

@@ -94,8 +94,7 @@ static int find(int dir_fd, const char *word, struct registry_entry *ret_entry)
 	return found;
 }
 
-int client_find(const char *command, int dir_fd, const char *word,
-		struct registry_entry *ret_entry)
+int client_find(const char *command, int dir_fd, const char *word, struct registry_entry *ret_entry)
 {
 	if (find(dir_fd, word, ret_entry))
 		return 0;

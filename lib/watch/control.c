@@ -115,9 +115,8 @@ void control_poll(const struct control *control, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){ .fd = control->listen_fd, .events = POLLIN };
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		fds[1 + i] =
-			(struct pollfd){ .fd = control->is_on ? control->clients[i].fd : -1,
-					 .events = POLLIN };
+		fds[1 + i] = (struct pollfd){ .fd = control->is_on ? control->clients[i].fd : -1,
+					      .events = POLLIN };
 }
 
 #ifndef SO_PEERPIDFD
@@ -243,8 +242,9 @@ static void obey_kill(struct control_client *client, const struct json_document 
 		refuse(client, "not a signal");
 		return;
 	}
-	if (number == SIGSTOP) {
-		refuse(client, "SIGSTOP cannot be sent: send SIGTSTP");
+	if (signals_is_taken(number)) {
+		refuse(client, number == SIGSTOP ? "SIGSTOP cannot be sent: send SIGTSTP"
+						 : "this signal cannot be sent");
 		return;
 	}
 	ret_request->verb = number == SIGKILL ? CONTROL_KILL : CONTROL_SIGNAL;
@@ -293,9 +293,12 @@ static void obey_other(struct control_client *client, const char *command,
 		enum control_verb verb;
 		bool has_words;
 	} others[] = {
-		{ "bind", NULL, CONTROL_BIND, true },	  { "unbind", "path", CONTROL_UNBIND, true },
-		{ "net", NULL, CONTROL_NET, true },	  { "unpublish", NULL, CONTROL_UNPUBLISH, true },
-		{ "limits", NULL, CONTROL_LIMITS, true }, { "freeze", NULL, CONTROL_FREEZE, false },
+		{ "bind", NULL, CONTROL_BIND, true },
+		{ "unbind", "path", CONTROL_UNBIND, true },
+		{ "net", NULL, CONTROL_NET, true },
+		{ "unpublish", NULL, CONTROL_UNPUBLISH, true },
+		{ "limits", NULL, CONTROL_LIMITS, true },
+		{ "freeze", NULL, CONTROL_FREEZE, false },
 		{ "thaw", NULL, CONTROL_THAW, false },
 	};
 

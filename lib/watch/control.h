@@ -96,8 +96,8 @@ void control_poll(const struct control *control, struct pollfd *fds);
 bool control_act(struct control *control, const struct pollfd *fds,
 		 struct control_request *ret_request);
 
-/** control_is_trusted - is the peer of @fd a process of the user's or root's that is in our user and
- * pid namespace, and so in no sandbox? *@ret_peer: its pid */
+/** control_is_trusted - is the peer of @fd a process of the user's or root's that is in our user
+ * and pid namespace, and so in no sandbox? *@ret_peer: its pid */
 bool control_is_trusted(int fd, pid_t *ret_peer);
 
 /** control_agree - answer on @fd that it is done */

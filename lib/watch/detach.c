@@ -15,7 +15,10 @@
 #define LOG_BUFFER ((size_t)64 << 10)
 
 /* What the new process tells who waits: a byte each. */
-enum { HAS_LOG = 'l', RUNS = 'r' };
+enum {
+	HAS_LOG = 'l',
+	RUNS = 'r'
+};
 
 /* What a start that failed had to say is in its log. */
 static void show_log(const struct registry_place *place)
@@ -147,7 +150,8 @@ static bool keep_some(struct detach *detach)
 		detach->read_fd = -EBADF;
 		return false;
 	}
-	ignore(fd_write_all(detach->log_fd, buffer, (size_t)got)); /* a full disk is no reason to end */
+	ignore(fd_write_all(detach->log_fd, buffer,
+			    (size_t)got)); /* a full disk is no reason to end */
 	detach->size += got;
 	if (detach->size > LOG_KEPT && detach->size / LOG_SLACK != before)
 		give_back(detach);

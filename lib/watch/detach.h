@@ -39,8 +39,9 @@ struct registry_place {
 must_check int detach_fork(struct detach *detach, const struct registry_place *place,
 			   int *ret_status, struct cloche_error *err);
 
-/** detach_open - make the log of the entry, and what leads to it COMMAND's standard descriptors that
- * no option names. What we print goes there, too, and is shown by who waits if the start fails */
+/** detach_open - make the log of the entry, and what leads to it COMMAND's standard descriptors
+ * that no option names. What we print goes there, too, and is shown by who waits if the start fails
+ */
 must_check int detach_open(struct detach *detach, const struct registry *registry,
 			   struct enter *enter, struct cloche_error *err);
 

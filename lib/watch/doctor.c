@@ -27,7 +27,11 @@
 #define OUTPUT_MAX ((size_t)64 << 10)
 #define WORDS_MAX 8
 
-enum state { WORKS, LIMITED, MISSING };
+enum state {
+	WORKS,
+	LIMITED,
+	MISSING
+};
 
 struct finding {
 	enum state state;
@@ -172,9 +176,9 @@ static void add_sysctl(const char *name, const char *bad, struct finding *findin
 		return;
 	finding->state = MISSING;
 	snprintf(fix, sizeof(fix), "sysctl -w %s=%s", name,
-		 strcmp(bad, "0") != 0			? "0"
+		 strcmp(bad, "0") != 0		       ? "0"
 		 : strstr(name, "max_user_namespaces") ? "10000"
-							: "1");
+						       : "1");
 	add(finding->fix, sizeof(finding->fix), fix);
 }
 
@@ -195,18 +199,21 @@ static void examine_apparmor(const struct check *check, struct finding *finding)
 
 	(void)check;
 	if (!read_first_line(sysctl, value, sizeof(value))) {
-		str_copy(finding->found, sizeof(finding->found), "does not restrict user namespaces");
+		str_copy(finding->found, sizeof(finding->found),
+			 "does not restrict user namespaces");
 		return;
 	}
 	if (!read_first_line("/proc/self/attr/apparmor/current", profile, sizeof(profile)))
 		str_copy(profile, sizeof(profile), "unknown");
 	snprintf(finding->found, sizeof(finding->found),
-		 "kernel.apparmor_restrict_unprivileged_userns=%s, our profile: %s", value, profile);
+		 "kernel.apparmor_restrict_unprivileged_userns=%s, our profile: %s", value,
+		 profile);
 	if (strcmp(value, "0") == 0 || strcmp(profile, "unconfined") != 0)
 		return;
 	finding->state = LIMITED; /* the trial of a start tells whether it matters */
 	str_copy(finding->fix, sizeof(finding->fix),
-		 "install packaging/apparmor/cloche as /etc/apparmor.d/cloche and reload AppArmor, or "
+		 "install packaging/apparmor/cloche as /etc/apparmor.d/cloche and reload AppArmor, "
+		 "or "
 		 "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
 }
 
@@ -241,7 +248,8 @@ static void examine_landlock(const struct check *check, struct finding *finding)
 		str_copy(finding->fix, sizeof(finding->fix),
 			 errno == EOPNOTSUPP
 				 ? "add landlock to the list lsm= on the kernel's command line"
-				 : "a kernel with CONFIG_SECURITY_LANDLOCK; in a container: a filter "
+				 : "a kernel with CONFIG_SECURITY_LANDLOCK; in a container: a "
+				   "filter "
 				   "that allows landlock_create_ruleset");
 		return;
 	}
@@ -284,7 +292,8 @@ static const struct check checks[] = {
 	  { NULL },
 	  false },
 	{ "procfs",
-	  "a /proc of the sandbox's own processes; in a container: its masks of /proc keep us from it",
+	  "a /proc of the sandbox's own processes; in a container: its masks of /proc keep us from "
+	  "it",
 	  examine_by_trial,
 	  { "--bare", "--ro-bind", "/", "/", "--proc", "/proc" },
 	  false },
@@ -299,7 +308,8 @@ static const struct check checks[] = {
 	  { "--overlay-src", "/usr", "--tmp-overlay", "/tmp" },
 	  false },
 	{ "Landlock",
-	  "--connect-tcp and --bind-tcp (ABI 4); --share-net and --share-pid under our own name (ABI "
+	  "--connect-tcp and --bind-tcp (ABI 4); --share-net and --share-pid under our own name "
+	  "(ABI "
 	  "6); --isolation landlock",
 	  examine_landlock,
 	  { NULL },
@@ -321,7 +331,8 @@ static const struct check checks[] = {
 	  { "path", "splice", "a kernel with nf_tables and nft_redir (modprobe nft_redir)" },
 	  false },
 	{ "NFQUEUE",
-	  "true errors of connect(2) with --net: a refused connection looks like one that is closed "
+	  "true errors of connect(2) with --net: a refused connection looks like one that is "
+	  "closed "
 	  "at once",
 	  examine_net,
 	  { "hold", "nft", "a kernel with nfnetlink_queue and nft_queue (modprobe nft_queue)" },

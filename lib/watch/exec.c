@@ -54,7 +54,7 @@ struct keeper {
 	pid_t init_pid;
 	bool executed;
 	bool kills_rest; /* nothing that COMMAND leaves may stay */
-	int status; /* -1: COMMAND has not ended */
+	int status;	 /* -1: COMMAND has not ended */
 };
 
 static _Noreturn void fail(struct keeper *keeper, const struct cloche_error *err)
@@ -95,9 +95,11 @@ static char **read_words(struct keeper *keeper, int fd)
 static void take_descriptors(struct keeper *keeper, struct control_request *request)
 {
 	struct run *run = keeper->run;
-	int keep[] = { keeper->connection_fd,  keeper->alive_fd,	 run->pidfd,
-		       run->cgroup.box_fd,     run->execs.inner_fds[0], run->execs.inner_fds[1],
-		       request->fds[EXEC_FD_WORDS], request->fds[EXEC_FD_PTY] };
+	int keep[] = {
+		keeper->connection_fd,	     keeper->alive_fd,	       run->pidfd,
+		run->cgroup.box_fd,	     run->execs.inner_fds[0],  run->execs.inner_fds[1],
+		request->fds[EXEC_FD_WORDS], request->fds[EXEC_FD_PTY]
+	};
 
 	for (int i = 0; i < 3; i++)
 		if (dup2(request->fds[EXEC_FD_STDIN + i], i) < 0)
@@ -109,9 +111,8 @@ static void take_descriptors(struct keeper *keeper, struct control_request *requ
 /* No option of the sandbox that was about its first COMMAND only goes on for another. */
 static void forget_first(struct spec *spec)
 {
-	struct spec_fd *const fds[] = { &spec->block_fd,       &spec->userns_block_fd,
-					&spec->info_fd,	       &spec->json_status_fd,
-					&spec->usage_fd };
+	struct spec_fd *const fds[] = { &spec->block_fd, &spec->userns_block_fd, &spec->info_fd,
+					&spec->json_status_fd, &spec->usage_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i]->fd = -1;
@@ -233,7 +234,8 @@ static _Noreturn void join(struct keeper *keeper, int number_fd)
 		child_join(enter);
 	if (pid < 0)
 		join_failed(enter, "a process in its pid namespace");
-	ignore(write(number_fd, &pidfd, sizeof(pidfd))); /* our table of descriptors is the keeper's */
+	ignore(write(number_fd, &pidfd,
+		     sizeof(pidfd))); /* our table of descriptors is the keeper's */
 	_exit(0);
 }
 

@@ -21,12 +21,12 @@ struct execs {
 
 #define EXECS_INIT ((struct execs){ -EBADF, { -EBADF, -EBADF }, 0, { -EBADF, -EBADF } })
 
-/** exec_note_inner - COMMAND runs: note the namespaces it has for itself, while it is sure to be the
- * init process's only child */
+/** exec_note_inner - COMMAND runs: note the namespaces it has for itself, while it is sure to be
+ * the init process's only child */
 void exec_note_inner(struct run *run);
 
-/** exec_start - start what @request asks for, a COMMAND or another errand that may take its time; its
- * descriptors are closed */
+/** exec_start - start what @request asks for, a COMMAND or another errand that may take its time;
+ * its descriptors are closed */
 void exec_start(struct run *run, struct control_request *request);
 
 /** exec_reap - a keeper has ended */

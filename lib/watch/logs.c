@@ -71,8 +71,9 @@ int logs_show(int registry_fd, const char *name, bool follows)
 
 	if (fd < 0) {
 		(void)client_complain("logs", name,
-				      fd == -ENOENT ? "no sandbox in the background has had this name"
-						    : strerror(-fd));
+				      fd == -ENOENT
+					      ? "no sandbox in the background has had this name"
+					      : strerror(-fd));
 		return fd == -ENOENT ? CLIENT_NONE : CLIENT_FAILED;
 	}
 	runs = follows && registry_read(registry_fd, name, &entry) > 0;

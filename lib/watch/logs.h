@@ -6,6 +6,6 @@
 
 #include <stdbool.h>
 
-/** logs_show - print the log of @name, and go on with it until its sandbox ends if @follows. Returns:
- * an exit status, after its complaint */
+/** logs_show - print the log of @name, and go on with it until its sandbox ends if @follows.
+ * Returns: an exit status, after its complaint */
 int logs_show(int registry_fd, const char *name, bool follows);

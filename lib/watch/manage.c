@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * cloche ps, kill, wait and the like: from outside, as the user whose sandboxes they are. What the registry's
- * files say is shown; who is signalled or waited for is decided by the kernel's word for who holds
- * the lock.
+ * cloche ps, kill, wait and the like: from outside, as the user whose sandboxes they are. What the
+ * registry's files say is shown; who is signalled or waited for is decided by the kernel's word for
+ * who holds the lock.
  */
 #include "watch/manage.h"
 
@@ -209,8 +209,8 @@ static int run_top(char **arguments, int registry_fd)
 
 static int run_logs(char **arguments, int registry_fd)
 {
-	bool follows = arguments[0] && (strcmp(arguments[0], "-f") == 0 ||
-					strcmp(arguments[0], "--follow") == 0);
+	bool follows = arguments[0] &&
+		       (strcmp(arguments[0], "-f") == 0 || strcmp(arguments[0], "--follow") == 0);
 
 	arguments += follows;
 	if (!arguments[0] || arguments[1])
@@ -248,8 +248,8 @@ int manage_main(char **argv)
 
 	if (!command)
 		return -1;
-	registry_fd = command->run == run_doctor ? -ENOENT
-						 : registry_open(runtime_dir, false, &err);
+	registry_fd =
+		command->run == run_doctor ? -ENOENT : registry_open(runtime_dir, false, &err);
 	if (registry_fd < 0 && err.code != ERROR_NONE)
 		return client_complain(
 			argv[1], "",

@@ -286,7 +286,8 @@ int net_change(const struct net_run *net, const struct option_use *use, bool end
 {
 	bool publishes = strcmp(use->row->name, "publish") == 0;
 	struct net_msg msg = { .type = publishes ? MSG_PUBLISH : MSG_RULE,
-			       .flag = publishes ? ends : strcmp(use->row->name, "net-allow") == 0 };
+			       .flag = publishes ? ends
+						 : strcmp(use->row->name, "net-allow") == 0 };
 	int r = -ENETDOWN;
 
 	err->stage = STAGE_NETWORK;

@@ -10,8 +10,8 @@
 /** prepare_enter - fill @enter (plan, facts and title are set); 0 or -errno with @err filled */
 must_check int prepare_enter(struct enter *enter, struct cloche_error *err);
 
-/** prepare_late - change the copy of an @enter that was prepared (plan, facts and title are set) for
- * another COMMAND in the same sandbox; nothing that it held open is open. 0 or -errno with @err
+/** prepare_late - change the copy of an @enter that was prepared (plan, facts and title are set)
+ * for another COMMAND in the same sandbox; nothing that it held open is open. 0 or -errno with @err
  * filled */
 must_check int prepare_late(struct enter *enter, struct cloche_error *err);
 

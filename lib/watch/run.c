@@ -270,10 +270,11 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 	run.plan = plan;
 	run.enter = &enter;
 	err->stage = STAGE_START;
-	r = spec_flag(plan->spec, FLAG_DETACH) ? detach_fork(&run.detach,
-				  &(struct registry_place){ facts->runtime_dir,
-							    plan->spec->name.text },
-				  ret_status, err)
+	r = spec_flag(plan->spec, FLAG_DETACH)
+		    ? detach_fork(
+			      &run.detach,
+			      &(struct registry_place){ facts->runtime_dir, plan->spec->name.text },
+			      ret_status, err)
 		    : 0;
 	if (r > 0)
 		return 0;

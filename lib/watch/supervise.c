@@ -400,8 +400,8 @@ static void follow_parent(struct run *run)
 static int follow(struct run *run, struct cloche_error *err)
 {
 	const int own[POLL_PTY] = {
-		run->error_fd,	run->status_fd,	   run->is_attached ? -1 : run->pidfd,
-		run->signal_fd, run->parent_pidfd, run->net.control_fd,
+		run->error_fd,	    run->status_fd,	 run->is_attached ? -1 : run->pidfd,
+		run->signal_fd,	    run->parent_pidfd,	 run->net.control_fd,
 		run->execs.ends_fd, run->detach.read_fd,
 	};
 	struct pollfd fds[POLL_CONTROL + CONTROL_POLLS];

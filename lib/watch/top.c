@@ -61,8 +61,8 @@ static bool read_process(pid_t pid, struct process *ret_process)
 		   "%*d %*u %*u %llu",
 		   &ret_process->parent, &user, &system, &below_user, &below_system, &pages) != 6)
 		return false;
-	ret_process->seconds = (double)(user + system + below_user + below_system) /
-			       (double)sysconf(_SC_CLK_TCK);
+	ret_process->seconds =
+		(double)(user + system + below_user + below_system) / (double)sysconf(_SC_CLK_TCK);
 	ret_process->memory = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 	return true;
 }
@@ -158,8 +158,8 @@ int top_one(const struct registry_entry *entry)
 
 /* ---- all ---- */
 
-#define INTERVAL_MS 500	 /* over which processor time is measured */
-#define AGAIN_MS 1500	 /* between two pictures, besides */
+#define INTERVAL_MS 500 /* over which processor time is measured */
+#define AGAIN_MS 1500	/* between two pictures, besides */
 
 static void sleep_ms(long ms)
 {

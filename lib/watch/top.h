@@ -17,8 +17,8 @@ struct top_sum {
 /** top_sum - add up @pid and its descendants */
 struct top_sum top_sum(pid_t pid);
 
-/** top_all - print all sandboxes; on a terminal again and again, until a signal ends it. Returns: an
- * exit status */
+/** top_all - print all sandboxes; on a terminal again and again, until a signal ends it. Returns:
+ * an exit status */
 int top_all(int registry_fd);
 
 /** top_one - print the processes of @entry; returns an exit status */

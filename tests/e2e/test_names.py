@@ -128,7 +128,8 @@ def test_kill_kills_all(manage, start):
 
 def test_kill_refusals(manage, start):
     process = start("web")
-    for words, text in ((["-s", "STOP", "web"], "SIGSTOP cannot be sent"), (["-s", "NONSENSE", "web"], "not a signal"), (["other"], "no such sandbox"),
+    for words, text in ((["-s", "STOP", "web"], "SIGSTOP cannot be sent"), (["-s", "NONSENSE", "web"], "not a signal"), (["-s", "CHLD", "web"], "cannot be sent"),
+                        (["-s", "PWR", "web"], "cannot be sent"), (["-s", "TTIN", "web"], "cannot be sent"), (["other"], "no such sandbox"),
                         ([], "usage:"), (["web", "web"], "usage:")):
         result = manage("kill", *words)
         assert result.returncode in (1, 125) and text in result.stderr, result

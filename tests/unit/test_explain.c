@@ -145,7 +145,7 @@ static void test_text(void)
 	check_has(text, "/link -> to\"quote\n");
 	check_has(text, "/again (ro)\n");
 	check_has(text, "\nwhat COMMAND finds:\n  /\n");
-	check_has(text, "  |-- dev-d  bind of /dev-s, writable\n");
+	check_has(text, "  |-- dev-d  bind of /dev-s, writable, if it exists\n");
 	check_has(text, "  |-- d\\012  bind of /s\\033[2J\n");
 	check_has(text, "  |-- link  symlink -> to\"quote\n");
 	check_has(text, "keep SECRET=hunter2\n");
