@@ -78,17 +78,18 @@ static void *launch(void *command)
 int main(int argc, char **argv)
 {
 	const char *number = getenv("LAUNCHER_THREADS");
-	int count = number ? atoi(number) : 1, worst = 0;
+	long count = number ? strtol(number, NULL, 10) : 1;
+	int worst = 0;
 	pthread_t threads[64];
 
 	if (argc < 2 || count < 1 || count > 64) {
 		fprintf(stderr, "usage: launcher COMMAND...\n");
 		return 125;
 	}
-	for (int i = 0; i < count; i++)
+	for (long i = 0; i < count; i++)
 		if (pthread_create(&threads[i], NULL, launch, argv + 1) != 0)
 			return 125;
-	for (int i = 0; i < count; i++) {
+	for (long i = 0; i < count; i++) {
 		void *status;
 
 		pthread_join(threads[i], &status);

@@ -418,7 +418,7 @@ static int run_to_end(struct cloche_spec *spec, const char *more, int out_fd,
 		      struct cloche_failure *ret_failure)
 {
 	struct cloche_process process;
-	int r = start_spec(spec, more, out_fd, &process, ret_failure), status;
+	int status = 0, r = start_spec(spec, more, out_fd, &process, ret_failure);
 
 	if (r == 0)
 		r = cloche_process_wait(&process, &status, ret_failure);

@@ -104,7 +104,7 @@ static void draw_below(const struct plan *plan, const struct node *node, char *p
 		draw_node(plan, &node->below[i], colourful, out);
 		if (length + 5 > PATH_MAX)
 			continue;
-		strcpy(prefix + length, is_last ? "    " : "|   ");
+		memcpy(prefix + length, is_last ? "    " : "|   ", 5);
 		draw_below(plan, &node->below[i], prefix, length + 4, colourful, out);
 		prefix[length] = '\0';
 	}

@@ -287,9 +287,14 @@ int plan_attach(struct plan *plan, const struct spec *spec, const struct facts *
 	int r;
 
 	plan->spec = spec;
+	plan->environment = NULL;
+	plan->environment_count = 0;
+	r = facts->environ ? defaults_environment(plan, facts, err) : 0;
+	/* It is only cloche that is asked for this, whatever the sandbox was made as. */
 	plan->personality = personality_find("cloche");
 	plan->pty_fds = 0;
-	r = plan_pty(plan, facts, err);
+	if (r == 0)
+		r = plan_pty(plan, facts, err);
 	if (r < 0)
 		return r;
 	plan_stop(plan);
@@ -304,9 +309,7 @@ int plan_attach(struct plan *plan, const struct spec *spec, const struct facts *
 		plan->landlock.scoped &= ~(uint64_t)SYS_LANDLOCK_SIGNAL;
 	if (plan_unshares(plan, CLONE_NEWNET))
 		plan->landlock.scoped &= ~(uint64_t)SYS_LANDLOCK_ABSTRACT_UNIX;
-	plan->environment = NULL;
-	plan->environment_count = 0;
-	return facts->environ ? defaults_environment(plan, facts, err) : 0;
+	return 0;
 }
 
 void plan_free(struct plan *plan)

@@ -21,10 +21,10 @@ enum report_level {
 void report_message(const struct spec *spec, const struct cloche_error *err,
 		    enum report_level level);
 
-/** report_text - what report_message() would print, its lines, appended to @buf */
+/** report_text - what report_message() would print, its lines, appended to @out */
 struct str_buf;
 void report_text(const struct spec *spec, const struct cloche_error *err, enum report_level level,
-		 struct str_buf *buf);
+		 struct str_buf *out);
 
 /** report_status - our exit status where COMMAND did not start for @err */
 int report_status(const struct personality *personality, const struct cloche_error *err);

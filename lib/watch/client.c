@@ -111,7 +111,7 @@ bool client_read_line(int fd, char *line, size_t size, int *ret_fd)
 	for (size_t length = 0; length + 1 < size; length++) {
 		if (fd_receive(fd, line + length, 1, &came, ret_fd ? 1 : 0, 0) != 1)
 			return false;
-		if (came >= 0) {
+		if (ret_fd && came >= 0) {
 			close_pointer(ret_fd);
 			*ret_fd = came;
 		}

@@ -111,12 +111,39 @@ static void refuse(struct control_client *client, const char *why)
 		drop(client);
 }
 
+static bool is_served(const struct control *control, size_t index)
+{
+	return control->is_on && control->clients[index].fd >= 0 &&
+	       control->clients[index].errand_fd < 0;
+}
+
 void control_poll(const struct control *control, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){ .fd = control->listen_fd, .events = POLLIN };
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		fds[1 + i] = (struct pollfd){ .fd = control->is_on ? control->clients[i].fd : -1,
-					      .events = POLLIN };
+		fds[1 + i] = (struct pollfd){
+			.fd = is_served(control, i) ? control->clients[i].fd : -1,
+			.events = POLLIN,
+		};
+}
+
+void control_wait(struct control *control, int connection_fd, int errand_fd)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (control->clients[i].fd == connection_fd)
+			control->clients[i].errand_fd = errand_fd;
+}
+
+void control_resume(struct control *control, int errand_fd)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd >= 0 && client->errand_fd == errand_fd) {
+			client->errand_fd = -EBADF;
+			client->is_resumed = true;
+		}
+	}
 }
 
 #ifndef SO_PEERPIDFD
@@ -168,7 +195,9 @@ static bool add_client(struct control *control, int *fd, pid_t peer)
 
 		if (client->fd >= 0)
 			continue;
-		*client = (struct control_client){ .peer = peer, .line = malloc(CONTROL_LINE) };
+		*client = (struct control_client){ .peer = peer,
+						   .errand_fd = -EBADF,
+						   .line = malloc(CONTROL_LINE) };
 		for (size_t j = 0; j < CONTROL_FDS; j++)
 			client->fds[j] = -EBADF;
 		client->fd = client->line ? take_fd(fd) : -EBADF;
@@ -310,10 +339,7 @@ static void obey_other(struct control_client *client, const char *command,
 			return;
 		}
 		request->verb = others[i].verb;
-		if (request->verb <= CONTROL_UNBIND)
-			hand_over(client, request);
-		else
-			request->connection_fd = client->fd;
+		request->connection_fd = client->fd;
 		return;
 	}
 	refuse(client, "unknown command");
@@ -415,10 +441,11 @@ bool control_act(struct control *control, const struct pollfd *fds,
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &control->clients[i];
 
-		if (client->fd < 0 || !fds[1 + i].revents)
+		if (!is_served(control, i) || !(fds[1 + i].revents || client->is_resumed))
 			continue;
+		client->is_resumed = false;
 		read_client(client);
-		while (client->fd >= 0 && !ret_request->verb && take_line(client, ret_request))
+		while (client->line && !ret_request->verb && take_line(client, ret_request))
 			;
 		if (ret_request->verb)
 			return true;

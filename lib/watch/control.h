@@ -52,8 +52,8 @@ enum control_fd {
 struct control_request {
 	enum control_verb verb;
 	int signal;
-	/* Where the answer goes. Up to CONTROL_UNBIND it is handed over, with the descriptors: who
-	 * carries it out closes them. */
+	/* Where the answer goes. CONTROL_EXEC hands it over, with the descriptors: who carries it
+	 * out closes them. */
 	int connection_fd;
 	char line[CONTROL_LINE];
 	char *words[CONTROL_WORDS + 2]; /* in line, as argv: the first is a name */
@@ -65,6 +65,8 @@ struct control_request {
 struct control_client {
 	int fd; /* -1: no client */
 	bool waits;
+	int errand_fd;	 /* pidfd of who carries out its last request, -1: it may go on */
+	bool is_resumed; /* that has ended; lines may have come meanwhile */
 	pid_t peer;
 	int fds[CONTROL_FDS]; /* that came and are not taken yet, -1 */
 	size_t length;
@@ -119,6 +121,13 @@ void control_ended(struct str_buf *out, int status);
 /** control_read_end - the status that control_ended() put into @text, which is changed; 128 +
  * SIGKILL where there is none */
 int control_read_end(char *text);
+
+/** control_wait - read no more from the client at @connection_fd until control_resume():
+ * @errand_fd, a pidfd, carries out its request and answers it */
+void control_wait(struct control *control, int connection_fd, int errand_fd);
+
+/** control_resume - @errand_fd has ended */
+void control_resume(struct control *control, int errand_fd);
 
 /** control_end - tell those who wait that COMMAND ended with @status, and close all; -1: it never
  * ran */

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "spec/facts.h"
 
 #define TRIAL_MS 20000
 #define OUTPUT_MAX ((size_t)64 << 10)
@@ -260,6 +261,23 @@ static void examine_landlock(const struct check *check, struct finding *finding)
 	str_copy(finding->fix, sizeof(finding->fix), "Linux 6.12 or newer has ABI 6");
 }
 
+static void examine_newuidmap(const struct check *check, struct finding *finding)
+{
+	struct facts facts = { .environ = environ };
+
+	(void)check;
+	facts_read_subids(&facts);
+	if (facts.newuidmap_dir) {
+		snprintf(finding->found, sizeof(finding->found), "in %s", facts.newuidmap_dir);
+	} else {
+		finding->state = MISSING;
+		str_copy(finding->found, sizeof(finding->found),
+			 "newuidmap and newgidmap are not there");
+		str_copy(finding->fix, sizeof(finding->fix), error_hint_text(HINT_NEWUIDMAP));
+	}
+	facts_free(&facts);
+}
+
 /* What cloche-net would choose, one trial for all of it. */
 static void examine_net(const struct check *check, struct finding *finding)
 {
@@ -302,6 +320,7 @@ static const struct check checks[] = {
 	  examine_by_trial,
 	  { "--map-auto" },
 	  false },
+	{ "newuidmap", "ranges of ids for an ordinary user", examine_newuidmap, { NULL }, false },
 	{ "overlay",
 	  "--overlay, --tmp-overlay, --ro-overlay",
 	  examine_by_trial,

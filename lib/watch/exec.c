@@ -78,7 +78,7 @@ static _Noreturn void fail_join(struct keeper *keeper, int errnum, const char *w
 static char **read_words(struct keeper *keeper, int fd)
 {
 	char *data = NULL, **words;
-	size_t size, count = 0;
+	size_t size = 0, count = 0;
 	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(fd, WORDS_MAX, &data, &size);
 
 	if (r < 0)
@@ -515,6 +515,7 @@ static int prepare(struct execs *execs)
 }
 
 /* They may do what they want with our memory, a copy of which they have. */
+/* Its pidfd, which the set owns, or -errno. */
 static int fork_keeper(struct run *run, struct control_request *request)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -539,7 +540,7 @@ static int fork_keeper(struct run *run, struct control_request *request)
 	event.data.fd = pidfd;
 	if (epoll_ctl(run->execs.ends_fd, EPOLL_CTL_ADD, pidfd, &event) == 0) {
 		run->execs.count++;
-		return 0;
+		return pidfd;
 	}
 	r = -errno;
 	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
@@ -549,17 +550,24 @@ static int fork_keeper(struct run *run, struct control_request *request)
 
 void exec_start(struct run *run, struct control_request *request)
 {
-	if (!run->executed)
-		control_refuse(request->connection_fd, CONTROL_STARTING);
-	else if (fork_keeper(run, request) < 0)
-		control_refuse(request->connection_fd, "cannot fork");
+	bool is_command = request->verb == CONTROL_EXEC;
+	int keeper = run->executed ? fork_keeper(run, request) : -EAGAIN;
+
+	if (keeper < 0)
+		control_refuse(request->connection_fd,
+			       run->executed ? "cannot fork" : CONTROL_STARTING);
+	else if (!is_command)
+		control_wait(&run->control, request->connection_fd, keeper);
+	if (!is_command)
+		return;
 	close_pointer(&request->connection_fd);
 	for (size_t i = 0; i < CONTROL_FDS; i++)
 		close_pointer(&request->fds[i]);
 }
 
-void exec_reap(struct execs *execs)
+void exec_reap(struct run *run)
 {
+	struct execs *execs = &run->execs;
 	struct epoll_event event;
 	siginfo_t info;
 
@@ -569,13 +577,15 @@ void exec_reap(struct execs *execs)
 	/* A keeper that was forked since may hold it, too, and with that its place in the set. */
 	(void)epoll_ctl(execs->ends_fd, EPOLL_CTL_DEL, event.data.fd, NULL);
 	(void)close(event.data.fd);
+	control_resume(&run->control, event.data.fd);
 	execs->count--;
 }
 
 #define END_PATIENCE_MS 2000
 
-void exec_end(struct execs *execs)
+void exec_end(struct run *run)
 {
+	struct execs *execs = &run->execs;
 	struct epoll_event event;
 
 	close_pointer(&execs->alive_fds[1]);
@@ -583,5 +593,5 @@ void exec_end(struct execs *execs)
 	close_pointer(&execs->inner_fds[1]);
 	/* Each says at once how its COMMAND ended: killed. */
 	while (execs->count && epoll_wait(execs->ends_fd, &event, 1, END_PATIENCE_MS) == 1)
-		exec_reap(execs);
+		exec_reap(run);
 }

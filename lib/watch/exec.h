@@ -30,7 +30,7 @@ void exec_note_inner(struct run *run);
 void exec_start(struct run *run, struct control_request *request);
 
 /** exec_reap - a keeper has ended */
-void exec_reap(struct execs *execs);
+void exec_reap(struct run *run);
 
 /** exec_end - the sandbox is at its end: so are they */
-void exec_end(struct execs *execs);
+void exec_end(struct run *run);

@@ -206,7 +206,8 @@ int registry_listen(const struct registry *registry)
 	if (fd < 0)
 		return -errno;
 	(void)unlinkat(registry->dir_fd, file_name(registry->name, SOCKET_SUFFIX, file), 0);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0)
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
 	return take_fd(&fd);
 }

@@ -301,7 +301,7 @@ int run_plan(const struct plan *plan, const struct facts *facts, struct enter_ti
 		r = idmap_open(&enter, err);
 	if (r == 0)
 		r = run_child(&run, &enter, err);
-	exec_end(&run.execs);
+	exec_end(&run);
 	pty_end(&run.pty, run.signal_fd);
 	detach_end(&run.detach);
 	net_end(&run.net, plan, &run.usage);

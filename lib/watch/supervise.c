@@ -445,7 +445,10 @@ static int follow(struct run *run, struct cloche_error *err)
 	if (fds[7].revents)
 		detach_act(&run->detach);
 	if (fds[6].revents)
-		exec_reap(&run->execs);
+		exec_reap(run);
+	/* Who waited for that may have said more. */
+	if (fds[6].revents)
+		obey(run, fds + POLL_CONTROL);
 	return r;
 }
 

@@ -171,6 +171,19 @@ def test_bind_of_secrets_is_the_users_choice_alone(start, manage, place):
     assert manage("exec", "web", "--bind", str(place), "/srv/a", "true").returncode == 125
 
 
+def test_binds_over_control_fd(popen, cloche, place):
+    """One connection for all, and each request is answered in its turn."""
+    given = Given(popen, [cloche, *HOST, *ROOT, "sh", "-c", "echo ready; exec sleep 1000"])
+    given.process.stdout.readline()
+    given.lines.readline()
+    texts = [request("bind", options=["--ro-bind", str(place / "source"), "/srv/a"]), request("nonsense"),
+             request("bind", options=["--ro-bind", str(place / "other"), "/srv/b"]), request("unbind", path="/srv/a"), request("unbind", path="/srv/a")]
+    given.mine.sendall("\n".join([*texts, ""]).encode())
+    answers = [json.loads(given.lines.readline())["ok"] for _ in texts]
+    assert answers == [True, False, True, True, False]
+    assert given.ask(request("kill", signal="KILL")) == {"ok": True} and given.process.wait(60) == 137
+
+
 # ---- limits, freeze, thaw: with a cgroup, tests/vm/test_cgroup.py ----------------------------------------------------
 @pytest.mark.parametrize("text", [request("freeze"), request("thaw"), request("limits", options=["--memory", "64M"])])
 def test_without_a_group(start, ask, text):

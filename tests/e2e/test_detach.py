@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sandboxes in the background: --detach, cloche logs; cloche top."""
+import json
 import os
 import subprocess
 import time
@@ -66,6 +67,15 @@ def test_detach_command_that_is_missing(run, cloche, registry):
 def test_detach_contradictions(run, cloche, registry, options, text):
     result = run([cloche, *HOST, "--detach", *options, "true"], env={"XDG_RUNTIME_DIR": str(registry)})
     assert result.returncode == 125 and text in result.stderr, result
+
+
+def test_detach_usage(detach, manage, tmp_path):
+    """What was used is told at its end, whatever that is."""
+    with open(tmp_path / "usage", "w", encoding="ascii") as file:
+        detach("web", "exec sleep 1000", "--usage-fd", str(file.fileno()), pass_fds=[file.fileno()])
+    manage("kill", "-s", "KILL", "web", check=True)
+    wait_until(lambda: (tmp_path / "usage").read_text().endswith("}\n"))
+    assert json.loads((tmp_path / "usage").read_text())["exit-code"] == 137
 
 
 def test_detach_twice(detach):

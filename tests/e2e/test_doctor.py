@@ -10,7 +10,7 @@ from e2elib import in_own_mounts
 
 __all__ = ["console"]
 
-NAMES = ["kernel", "start", "namespace limits", "AppArmor", "outer filter", "procfs", "subordinate ids", "overlay", "Landlock",
+NAMES = ["kernel", "start", "namespace limits", "AppArmor", "outer filter", "procfs", "subordinate ids", "newuidmap", "overlay", "Landlock",
          "cgroup delegation", "network", "TUN", "nftables", "NFQUEUE"]
 
 
@@ -63,6 +63,12 @@ def test_no_subordinate_ids(run, cloche, user, tmp_path):
     (tmp_path / "subuid").write_text("nobody:1:1\n")
     found = examined(run, in_own_mounts(user, f'mount --bind {tmp_path}/subuid /etc/subuid; exec "$1" doctor --json', cloche))
     assert found["subordinate ids"]["state"] == "missing" and "usermod --add-subuids" in found["subordinate ids"]["fix"]
+
+
+@pytest.mark.only_root
+def test_no_newuidmap(run, cloche, user):
+    found = examined(run, in_own_mounts(user, 'mount --bind /dev/null /usr/bin/newuidmap; exec "$1" doctor --json', cloche))
+    assert found["newuidmap"]["state"] == "missing" and "uidmap" in found["newuidmap"]["fix"]
 
 
 @pytest.mark.only_root

@@ -71,6 +71,16 @@ def test_same_confinement_with_ranges_of_ids(start, manage, user):
     assert manage("exec", "web", "sh", "-c", SELF, check=True).stdout.splitlines(keepends=True) == first
 
 
+@pytest.mark.parametrize("options", [[], ["--unshare-all"], ["--unshare-pid", "--as-pid-1"], ["--unshare-user", "--unshare-pid", "--uid", "77"]])
+def test_same_confinement_as_bwrap(popen, bwrap, manage, registry, options):
+    """A sandbox that was made under the other name, too: all of the caller's environment, no filter."""
+    process = popen([bwrap, *HOST, "--name", "web", *options, "sh", "-c", f"{{ {SELF}; }} 2>&1; echo done; exec sleep 1000"],
+                    env={"XDG_RUNTIME_DIR": str(registry), "OTHER": "kept"})
+    first = list(iter(process.stdout.readline, "done\n"))
+    second = manage("exec", "web", "sh", "-c", f"{{ {SELF}; }} 2>&1", check=True).stdout.splitlines(keepends=True)
+    assert "OTHER=kept\n" in second and second == first
+
+
 def test_network(start, manage):
     """One of its own, which the second COMMAND uses like the first."""
     start("web", f"{PYTHON} -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & {READY} exec sleep 1000", "--net")

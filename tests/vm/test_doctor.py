@@ -77,3 +77,22 @@ def test_systemd_nspawn(tmp_path):
             os.rmdir("/sys/fs/cgroup" + pathlib.Path("/proc/self/cgroup").read_text().split("::")[1].strip() + "/" + name)
     assert found["outer filter"]["state"] == "limited", found
     assert works == (found["start"]["state"] != "missing") and (works or found["start"]["fix"])
+
+
+def modules():
+    return {line.split()[0] for line in pathlib.Path("/proc/modules").read_text().splitlines()}
+
+
+def test_no_modules():
+    """The last test: there is no way back. What is not loaded by now is not there."""
+    for name in ("tun", "nft_redir", "nft_queue", "nft_chain_nat", "nfnetlink_queue", "nf_tables", "overlay"):
+        subprocess.run(["modprobe", "-r", name], capture_output=True, check=False)
+    loaded = modules()
+    pathlib.Path("/proc/sys/kernel/modules_disabled").write_text("1")
+    found, works = doctor(*AS_USER)
+    assert works
+    switched_off = {"TUN": "tun", "nftables": "nf_tables", "overlay": "overlay"}
+    assert any(module not in loaded for module in switched_off.values()), loaded
+    for name, module in switched_off.items():
+        if module not in loaded:
+            assert found[name]["state"] != "ok" and found[name]["fix"], found[name]
