@@ -325,17 +325,21 @@ static unsigned kill_children(const struct keeper *keeper)
 }
 
 #define KILL_ROUND_MS 10
+#define KILL_ROUNDS_IDLE 100
 
 /* The init process reaps all that is killed and ends when there is no more, which takes as many
- * rounds as they are deep. One that has not begun with COMMAND would not. */
+ * rounds as they are deep. One that has not begun with COMMAND would not, nor one that somebody
+ * inside has stopped. */
 static void kill_all(struct keeper *keeper)
 {
 	struct pollfd end = { .fd = keeper->init_fd, .events = POLLIN };
+	unsigned idle = 0;
 
-	do
-		if (kill_children(keeper) == 0 && !keeper->executed)
+	do {
+		idle = kill_children(keeper) ? 0 : idle + 1;
+		if (idle && (!keeper->executed || idle > KILL_ROUNDS_IDLE))
 			(void)pidfd_send_signal(keeper->init_fd, SIGKILL, NULL, 0);
-	while (poll(&end, 1, KILL_ROUND_MS) <= 0);
+	} while (poll(&end, 1, KILL_ROUND_MS) <= 0);
 }
 
 static void reap(const struct keeper *keeper)

@@ -129,6 +129,22 @@ int main(void)
     assert free != "2 1 0 -1\n"  # the control
 
 
+def test_C8_our_process_is_stopped_by_those_inside(popen, bwrap, cloche, registry):
+    """Under the name bwrap they may signal it; whoever asked can end it nevertheless. The control: it is stopped."""
+    process = popen([bwrap, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-pid", "--name", "web",
+                     "sh", "-c", "echo ready; while :; do for p in /proc/[0-9]*; do read n <$p/comm && [ $n = cloche-init ] && "
+                     "[ $p != /proc/1 ] && kill -STOP ${p#/proc/}; done 2>/dev/null; sleep 0.05; done"],
+                    env={"XDG_RUNTIME_DIR": str(registry)})
+    assert process.stdout.readline() == "ready\n"
+    client = popen([cloche, "exec", "web", "sleep", "1000"], env={"XDG_RUNTIME_DIR": str(registry)})
+    stopped = "grep -l '^State:.T' /proc/[0-9]*/status | wc -l"
+    wait_until(lambda: int(subprocess.run(["sh", "-c", stopped], capture_output=True, text=True, check=False).stdout) >= 1)
+    client.kill()
+    client.wait(60)
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(lambda: len(children.read_text().split()) == 1)
+
+
 # ---- C9: who pretends to be a sandbox ----------------------------------------------------------------------------
 # Takes a name in the registry, listens, and tells what it is sent.
 PRETEND = r"""

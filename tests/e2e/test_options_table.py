@@ -198,6 +198,17 @@ def test_completion_bash_command(run):
     assert bash_offers(run, "bwrap --bind / mkfi") == []
 
 
+def test_bash_commands(run, tmp_path):
+    assert {"exec", "ps", "doctor"} <= set(bash_offers(run, "cloche ")) and "doctor" not in bash_offers(run, "bwrap ")
+    assert bash_offers(run, "cloche ps ") == ["--json"] and bash_offers(run, "cloche kill -") == ["-s"]
+    assert "--chdir" in bash_offers(run, "cloche exec web --ch") and "--bind" in bash_offers(run, "cloche --bi")
+    program = tmp_path / "cloche"
+    program.write_text("#!/bin/sh\necho 'NAME PID'\necho 'web 12 x'\necho 'db.1 13 y'\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert bash_offers(run, "cloche exec ", env=env) == ["web", "db.1"] and bash_offers(run, "cloche wait d", env=env) == ["db.1"]
+
+
 # ---- completions: fish -------------------------------------------------------------------------------------------
 def fish_offers(run, line, **rest):
     script = 'source $argv[1]; complete -c other -f -a "(commandline -p | string replace -a \' \' _)"; complete -C $argv[2]'

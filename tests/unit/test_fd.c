@@ -362,6 +362,35 @@ static void test_on_filesystem(void)
 	close(memory);
 }
 
+/* More descriptors than there is room for, and none. */
+static void test_messages(void)
+{
+	int pair[2], sent[FD_MESSAGE_MAX], got[3], count;
+	char text[8] = "";
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sent); i++)
+		sent[i] = pair[0];
+	sent[1] = -1; /* goes without */
+	CHECK_INT(fd_send(pair[0], "abc", 3, sent, 3, 0), 3);
+	CHECK_INT(fd_receive(pair[1], text, sizeof(text), got, 3, 0), 3);
+	CHECK(memcmp(text, "abc", 3) == 0 && got[0] >= 0 && got[1] >= 0 && got[2] == -EBADF);
+	CHECK(fd_same_file(got[0], pair[0]) && fcntl(got[1], F_GETFD) == FD_CLOEXEC);
+	close(got[0]);
+	close(got[1]);
+	count = unit_fd_count();
+	CHECK_INT(fd_send(pair[0], "d", 1, sent, ARRAY_SIZE(sent), 0), 1);
+	CHECK_INT(fd_receive(pair[1], text, sizeof(text), got, 1, 0), 1);
+	close(got[0]);
+	CHECK_INT(unit_fd_count(), count); /* the others were closed */
+	CHECK_INT(fd_receive(pair[1], text, sizeof(text), NULL, 0, MSG_DONTWAIT), -EAGAIN);
+	close(pair[0]);
+	CHECK_INT(fd_receive(pair[1], text, sizeof(text), NULL, 0, 0), 0);
+	CHECK_INT(fd_send(pair[1], "x", 1, NULL, 0, 0), -EPIPE);
+	close(pair[1]);
+	CHECK_INT(fd_send(-1, "x", 1, NULL, 0, 0), -EBADF);
+}
+
 static void test_all(void *directory)
 {
 	int before = unit_fd_count();
@@ -382,6 +411,7 @@ static void test_all(void *directory)
 	CHECK_INT(unit_in_child(release_beyond_limit, NULL), 0);
 	test_same_file(directory);
 	test_on_filesystem();
+	test_messages();
 	CHECK_INT(unit_fd_count(), before); /* nothing was left open */
 }
 

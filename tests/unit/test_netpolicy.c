@@ -249,8 +249,26 @@ static void test_pins_are_bounded(void)
 	CHECK_INT(policy.pin_count, POLICY_PINS_MAX);
 }
 
+/* Added while it runs. */
+static void test_put_first(void)
+{
+	struct net_end site = end("203.0.113.1", 80), other = end("203.0.113.2", 80);
+
+	SETUP("-203.0.113.1");
+	CHECK(!policy_check(&policy, NET_TCP, &site).allowed);
+	CHECK(policy_check(&policy, NET_TCP, &other).allowed);
+	CHECK_INT(policy_put_first(&policy, "tcp:203.0.113.1:80", true), 0);
+	CHECK(policy_check(&policy, NET_TCP, &site).allowed);
+	CHECK(!policy_check(&policy, NET_TCP, &other).allowed); /* what is allowed is listed now */
+	CHECK_INT(policy_put_first(&policy, "a.test", true), 0);
+	CHECK(policy.has_names);
+	CHECK_INT(policy_put_first(&policy, "1.2.3", true), -EINVAL);
+	CHECK_INT(config.rule_count, 3);
+}
+
 int main(void)
 {
+	test_put_first();
 	test_builtins();
 	test_host();
 	test_lift();

@@ -1200,8 +1200,58 @@ static void test_syscall_lists(void)
 	REFUSE(ERROR_SYSCALL_LIST, 0, "--syscall-deny", "", "x");
 }
 
+/* What is asked of a sandbox that runs. */
+static void test_late(void)
+{
+	static const char *const more[] = { "--setenv", "A",  "b",  "--chdir", "/x",
+					    "--",	"ls", "-l", NULL };
+	static const char *const other[] = { "--ro-bind", "/", "/", "ls", NULL };
+	static const char *const nothing[] = { "--clearenv", NULL };
+	static const struct {
+		enum late_kind kind;
+		const char *words[5];
+		enum error_code code;
+	} rows[] = {
+		{ LATE_LIMITS, { "cloche", "--memory", "1M" }, ERROR_NONE },
+		{ LATE_LIMITS, { "cloche", "--rlimit", "nofile=1" }, ERROR_LATE_OPTION },
+		{ LATE_LIMITS, { "cloche", "--memory", "1M", "ls" }, ERROR_ARGS_WORD },
+		{ LATE_BINDS, { "cloche", "--dev-bind-try", "/a", "/b" }, ERROR_NONE },
+		{ LATE_BINDS, { "cloche", "--tmpfs", "/b" }, ERROR_LATE_OPTION },
+		{ LATE_NET, { "cloche", "--net-deny", "*" }, ERROR_NONE },
+		{ LATE_NET, { "cloche", "--net" }, ERROR_LATE_OPTION },
+		{ LATE_PUBLISH, { "cloche", "--publish", "80" }, ERROR_NONE },
+		{ LATE_PUBLISH, { "cloche", "--net-deny", "*" }, ERROR_LATE_OPTION },
+	};
+	struct cloche_error err = ERROR_INIT;
+	struct parsed p;
+
+	ACCEPT(&p, "--setenv", "A", "a", "--uid", "7", "sleep");
+	CHECK_INT(spec_extend(&p.spec, (char *const *)(uintptr_t)more, &err), 0);
+	CHECK_STR(p.spec.command[0], "ls");
+	CHECK_STR(p.spec.chdir.text, "/x");
+	CHECK_INT(p.spec.env_op_count, 2); /* behind the first one */
+	CHECK_INT(p.spec.uid.id, 7);
+	CHECK(spec_extend(&p.spec, (char *const *)(uintptr_t)other, &err) < 0);
+	CHECK_INT(err.code, ERROR_LATE_OPTION);
+	CHECK_INT(err.use, 4);
+	err = ERROR_INIT;
+	CHECK(spec_extend(&p.spec, (char *const *)(uintptr_t)nothing, &err) < 0);
+	CHECK_INT(err.code, ERROR_NO_COMMAND);
+	spec_free(&p.spec);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct spec spec = { .personality = personality_find("cloche") };
+
+		err = ERROR_INIT;
+		ignore(spec_parse_late(&spec, (char *const *)(uintptr_t)rows[i].words, rows[i].kind,
+				       &err));
+		CHECK_INT(err.code, rows[i].code);
+		spec_free(&spec);
+	}
+}
+
 int main(void)
 {
+	test_late();
 	test_syscall_lists();
 	test_ports();
 	test_isolation();

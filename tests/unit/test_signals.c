@@ -43,8 +43,17 @@ static void test_refused(void)
 	}
 }
 
+static void test_taken(void)
+{
+	CHECK(signals_is_taken(SIGSTOP) && signals_is_taken(SIGCHLD) && signals_is_taken(SIGTTIN) &&
+	      signals_is_taken(SIGPWR));
+	CHECK(!signals_is_taken(SIGKILL) && !signals_is_taken(SIGTERM) &&
+	      !signals_is_taken(SIGTSTP));
+}
+
 int main(void)
 {
+	test_taken();
 	test_names();
 	test_refused();
 	return 0;
