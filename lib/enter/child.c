@@ -123,7 +123,7 @@ static int take_ids(struct enter *enter, struct cloche_error *err)
 	int r = plan->ids.drops_groups ? userns_drop_groups(plan, err) : 0;
 
 	if (r == 0 && plan->ids.writer != MAPS_BY_CHILD) {
-		r = userns_take_ids(plan, err);
+		r = userns_take_ids(enter, err);
 		if (r == 0) /* other ids outside undo it, prctl(2) */
 			r = watch_supervisor(enter, err);
 	}
@@ -282,10 +282,6 @@ static int set_up_join(struct enter *enter, struct cloche_error *err)
 		r = take_ids(enter, err);
 	if (r == 0 && enter->plan->new_keyring)
 		r = keyring_renew(err);
-	/* From here on nobody inside may look at us or at what we share our memory with, whatever
-	 * capabilities he has there: the memory is of a program of the host's user namespace. */
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		r = error_set(err, ERROR_SET_IDS, errno, NULL);
 	if (r == 0)
 		r = terminal_open(enter, err);
 	/* As pid 1 of the sandbox is for the first COMMAND; its orphans are ours until we end. */

@@ -133,7 +133,7 @@ must_check int userns_drop_groups(const struct plan *plan, struct cloche_error *
 
 /** userns_take_ids - become COMMAND's ids, with all capabilities, where the maps were written from
  * outside. What prctl(2) set to happen at the supervisor's death is lost. */
-must_check int userns_take_ids(const struct plan *plan, struct cloche_error *err);
+must_check int userns_take_ids(const struct enter *enter, struct cloche_error *err);
 
 /** userns_limit - forbid or bound nested user namespaces of the current one */
 must_check int userns_limit(const struct enter *enter, struct cloche_error *err);

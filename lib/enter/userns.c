@@ -79,16 +79,20 @@ int userns_drop_groups(const struct plan *plan, struct cloche_error *err)
 	return error_set(err, ERROR_SET_GROUPS, errno, NULL);
 }
 
-int userns_take_ids(const struct plan *plan, struct cloche_error *err)
+int userns_take_ids(const struct enter *enter, struct cloche_error *err)
 {
+	const struct plan *plan = enter->plan;
+	/* Other ids outside make us non-dumpable, which nobody outside could join or map; but where
+	 * somebody is inside already, that is what we want to be. */
+	const unsigned long dumpable = enter->enters_late ? 0 : 1;
 	char number[STR_NUMBER_SIZE];
 
-	/* The first id of the namespace would lose its capabilities with it (capabilities(7)).
-	 * Other ids outside make us non-dumpable, which nobody outside could join or map. */
+	/* The first id of the namespace would lose its capabilities with it (capabilities(7)). */
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
 	    setresgid(plan->inner_gid, plan->inner_gid, plan->inner_gid) == 0 &&
 	    setresuid(plan->inner_uid, plan->inner_uid, plan->inner_uid) == 0 &&
-	    prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0)
+	    prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0) == 0)
 		return 0;
 	return error_set(err, ERROR_SET_IDS, errno, str_number(number, plan->inner_uid));
 }

@@ -227,6 +227,11 @@ static _Noreturn void join(struct keeper *keeper, int number_fd)
 	};
 	pid_t pid;
 
+	/* From here on nobody inside may look at us, at what we clone, or at what that shares its
+	 * memory with, whatever capabilities he has there: the memory is of a program of the host's
+	 * user namespace, and so are those that tracing it would take. Its execve ends that. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		join_failed(enter, "a guard");
 	if (flags && setns(keeper->run->pidfd, flags) < 0)
 		join_failed(enter, "its namespaces");
 	pid = sys_clone3(&args);

@@ -217,7 +217,7 @@ def test_missing_argument_of_overlay(personality, run, given):
 
 
 FDS = ["args", "userns", "userns2", "pidns", "sync-fd", "seccomp", "add-seccomp-fd", "block-fd", "userns-block-fd",
-       "info-fd",
+       "info-fd", "control-fd",
        "json-status-fd", "keep-fd", "bind-fd", "ro-bind-fd", "file", "bind-data", "ro-bind-data"]
 
 
