@@ -89,7 +89,7 @@ def test_A2_modes_and_sizes(attempt, option):
 
 
 FD_OPTIONS = ("args", "userns", "userns2", "pidns", "sync-fd", "block-fd", "userns-block-fd", "info-fd",
-              "json-status-fd", "seccomp", "add-seccomp-fd", "bind-fd", "ro-bind-fd", "file", "bind-data",
+              "json-status-fd", "control-fd", "seccomp", "add-seccomp-fd", "bind-fd", "ro-bind-fd", "file", "bind-data",
               "ro-bind-data", "keep-fd", "env-file", "secret-fd", "usage-fd",
               "netns", "ipcns", "utsns", "cgroupns", "timens")
 
