@@ -13,6 +13,8 @@ from e2elib import HOST, memfd, pipe
 __all__ = ["memfd", "pipe"]
 
 LAUNCHER = BUILD / "launcher"
+# Who loads a library with a sanitizer needs that first.
+SANITIZER = ["-fsanitize=address,undefined"] if os.environ.get("CLOCHE_SANITIZED") else []
 
 PROGRAM = r"""
 #define _GNU_SOURCE
@@ -139,7 +141,7 @@ int main(int argc, char **argv)
 @pytest.fixture
 def call(run, compile_c, cloche):
     """call(verb, words...): a program that uses the library."""
-    program = compile_c(PROGRAM, static=False, flags=[f"-I{REPOSITORY}/lib", f"-L{BUILD}", "-lcloche", f"-Wl,-rpath,{BUILD}"])
+    program = compile_c(PROGRAM, static=False, flags=[f"-I{REPOSITORY}/lib", f"-L{BUILD}", "-lcloche", f"-Wl,-rpath,{BUILD}", *SANITIZER])
 
     def call(verb, *words, env=None):
         return run([program, verb, *words], env={"PROGRAM": str(cloche), **(env or {})}).stdout
@@ -238,7 +240,7 @@ def test_installed(run, tmp_path):
     (found,) = root.rglob("libcloche.pc")
     flags = run(["pkg-config", "--cflags", "--libs", "libcloche"], check=True,
                 env={"PKG_CONFIG_PATH": str(found.parent), "PKG_CONFIG_SYSROOT_DIR": str(root)}).stdout.split()
-    run(["gcc", REPOSITORY / "examples/launcher.c", *flags, "-pthread", "-o", tmp_path / "launcher"], check=True)
+    run(["gcc", REPOSITORY / "examples/launcher.c", *flags, *SANITIZER, "-pthread", "-o", tmp_path / "launcher"], check=True)
     library = found.parent.parent
     result = run([tmp_path / "launcher", "hostname"], env={"LD_LIBRARY_PATH": str(library), "LAUNCHER_PROGRAM": str(next(root.rglob("bin/cloche")))})
     assert result.stdout == "launched\n", result
