@@ -113,8 +113,7 @@ static void refuse(struct control_client *client, const char *why)
 
 static bool is_served(const struct control *control, size_t index)
 {
-	return control->is_on && control->clients[index].fd >= 0 &&
-	       control->clients[index].errand_fd < 0;
+	return control->clients[index].fd >= 0 && control->clients[index].errand_fd < 0;
 }
 
 void control_poll(const struct control *control, struct pollfd *fds)
@@ -244,10 +243,13 @@ int control_start(struct control *control, const struct registry *registry, cons
 {
 	const struct spec_fd *given = &plan->spec->control_fd;
 
-	control->listen_fd = -EBADF;
+	if (registry->lock_fd < 0 && given->fd < 0)
+		return 0;
+	control->clients = calloc(CONTROL_CLIENTS, sizeof(*control->clients));
+	if (!control->clients)
+		return error_no_memory(err);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		control->clients[i] = (struct control_client){ .fd = -EBADF };
-	control->is_on = registry->lock_fd >= 0 || given->fd >= 0;
+		control->clients[i].fd = -EBADF;
 	if (given->fd >= 0 && !add_given(control, given->fd)) {
 		err->use = given->use;
 		return error_set(err, ERROR_CONTROL_FD, errno, NULL);
@@ -436,8 +438,6 @@ bool control_act(struct control *control, const struct pollfd *fds,
 		 struct control_request *ret_request)
 {
 	ret_request->verb = CONTROL_NOTHING;
-	if (!control->is_on)
-		return false;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &control->clients[i];
 
@@ -482,7 +482,7 @@ void control_end(struct control *control, int status)
 	char text[64];
 	struct str_buf out = { .data = text, .size = sizeof(text) };
 
-	if (!control->is_on)
+	if (!control->clients)
 		return;
 	control_ended(&out, status);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
@@ -494,4 +494,5 @@ void control_end(struct control *control, int status)
 			drop(client);
 	}
 	close_pointer(&control->listen_fd);
+	free(control->clients);
 }

@@ -74,9 +74,8 @@ struct control_client {
 };
 
 struct control {
-	bool is_on;
-	int listen_fd; /* -1: there is no socket in the registry */
-	struct control_client clients[CONTROL_CLIENTS];
+	int listen_fd;			/* -1: there is no socket in the registry */
+	struct control_client *clients; /* CONTROL_CLIENTS; NULL: nobody can ask for anything */
 };
 
 #define CONTROL_INIT ((struct control){ .listen_fd = -EBADF })
@@ -86,7 +85,8 @@ struct control {
 must_check int control_start(struct control *control, const struct registry *registry,
 			     const struct plan *plan, struct cloche_error *err);
 
-/** control_poll - what to wait for, into CONTROL_POLLS entries at @fds */
+/** control_poll - what to wait for, into CONTROL_POLLS entries at @fds; this and control_act() only
+ * where there are clients */
 void control_poll(const struct control *control, struct pollfd *fds);
 
 /**

@@ -491,11 +491,12 @@ void exec_note_inner(struct run *run)
 {
 	_close_ int init_fd = -EBADF, outer_fd = -EBADF, child_fd = -EBADF, list_fd = -EBADF;
 	char path[96], list[64];
-	pid_t init = join_child_pid(run->pidfd);
 	ssize_t got;
+	pid_t init;
 
-	if (!run->control.is_on || !run->plan->inner_userns)
+	if (!run->control.clients || !run->plan->inner_userns)
 		return;
+	init = join_child_pid(run->pidfd);
 	snprintf(path, sizeof(path), "/proc/%d", (int)init);
 	init_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	outer_fd = init_fd < 0 ? -EBADF : openat(init_fd, "ns/user", O_RDONLY | O_CLOEXEC);
@@ -523,7 +524,6 @@ static int prepare(struct execs *execs)
 	return execs->ends_fd < 0 ? -errno : 0;
 }
 
-/* They may do what they want with our memory, a copy of which they have. */
 /* Its pidfd, which the set owns, or -errno. */
 static int fork_keeper(struct run *run, struct control_request *request)
 {

@@ -81,7 +81,7 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->plan->spec->usage_fd.fd,
 					run->cgroup.parent_fd,
 					run->cgroup.group_fd,
-					run->control.is_on ? run->cgroup.box_fd : -1,
+					run->control.clients ? run->cgroup.box_fd : -1,
 					run->cgroup.outside_fd,
 					run->net.control_fd,
 					run->net.go_fd,
@@ -96,7 +96,7 @@ static int close_others(const struct run *run, struct cloche_error *err)
 					run->registry.dir_fd,
 					run->registry.lock_fd,
 					run->control.listen_fd,
-					run->control.is_on ? run->control.clients[0].fd : -1 };
+					run->control.clients ? run->control.clients[0].fd : -1 };
 	int r;
 
 	memcpy(keep + 26, run->pin.fds, sizeof(run->pin.fds));
@@ -405,16 +405,18 @@ static int follow(struct run *run, struct cloche_error *err)
 		run->execs.ends_fd, run->detach.read_fd,
 	};
 	struct pollfd fds[POLL_CONTROL + CONTROL_POLLS];
+	bool has_control = run->control.clients;
 	int silence = patience(run), wait, ready, r = 0;
 
 	for (size_t i = 0; i < POLL_PTY; i++)
 		fds[i] = (struct pollfd){ .fd = own[i], .events = POLLIN };
 	pty_poll(&run->pty, fds + POLL_PTY);
-	control_poll(&run->control, fds + POLL_CONTROL);
+	if (has_control)
+		control_poll(&run->control, fds + POLL_CONTROL);
 	wait = sooner(silence, pty_patience(&run->pty));
 	if (run->stop.ask_at || run->stop.kill_at)
 		wait = sooner(wait, stop_patience(&run->stop, stop_now()));
-	ready = poll(fds, ARRAY_SIZE(fds), wait);
+	ready = poll(fds, has_control ? ARRAY_SIZE(fds) : POLL_CONTROL, wait);
 	if (ready < 0)
 		return errno == EINTR ? 0 : error_set(err, ERROR_WAIT, errno, NULL);
 	if (run->stop.ask_at || run->stop.kill_at)
@@ -434,7 +436,7 @@ static int follow(struct run *run, struct cloche_error *err)
 		pass_signal(run);
 	if (r == 0)
 		pty_act(&run->pty, fds + POLL_PTY);
-	if (r == 0)
+	if (r == 0 && has_control)
 		obey(run, fds + POLL_CONTROL);
 	if (r == 0 && fds[1].revents)
 		read_status(run);
@@ -444,11 +446,10 @@ static int follow(struct run *run, struct cloche_error *err)
 		r = net_follow(&run->net, run->plan, err);
 	if (fds[7].revents)
 		detach_act(&run->detach);
-	if (fds[6].revents)
+	if (fds[6].revents) {
 		exec_reap(run);
-	/* Who waited for that may have said more. */
-	if (fds[6].revents)
-		obey(run, fds + POLL_CONTROL);
+		obey(run, fds + POLL_CONTROL); /* who waited for that may have said more */
+	}
 	return r;
 }
 
