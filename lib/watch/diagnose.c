@@ -45,6 +45,11 @@ static bool in_sandbox_that_forbids(void)
 	return file_starts("/proc/sys/user/max_user_namespaces", "0\n") && !in_first_userns();
 }
 
+bool diagnose_outer_filter(void)
+{
+	return file_contains("/proc/self/status", "\nSeccomp:\t2");
+}
+
 static enum error_hint userns_hint(int errnum)
 {
 	if (in_sandbox_that_forbids())
@@ -57,13 +62,12 @@ static enum error_hint userns_hint(int errnum)
 		return HINT_USERNS_CLONE_SYSCTL;
 	if (file_starts("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
 		return HINT_USERNS_APPARMOR;
-	if (file_contains("/proc/self/status", "\nSeccomp:\t2"))
+	if (diagnose_outer_filter())
 		return HINT_USERNS_CONTAINER;
 	return errnum == EPERM ? HINT_USERNS_CHROOT : HINT_NONE; /* what is left, clone(2) */
 }
 
-/* Is the running kernel 5.12 or newer? */
-static bool kernel_is_new_enough(void)
+bool diagnose_kernel(void)
 {
 	struct utsname system;
 	char *rest = system.release;
@@ -82,7 +86,7 @@ void diagnose(const struct plan *plan, struct cloche_error *err)
 	bool starting =
 		err->stage == STAGE_START || err->stage == STAGE_IDS || err->stage == STAGE_NETWORK;
 
-	if (err->code == ERROR_KERNEL_TOO_OLD && kernel_is_new_enough()) {
+	if (err->code == ERROR_KERNEL_TOO_OLD && diagnose_kernel()) {
 		err->code = ERROR_CALL_REFUSED;
 		err->hint =
 			in_sandbox_that_forbids() ? HINT_USERNS_NESTED_DENIED : HINT_OUTER_SECCOMP;

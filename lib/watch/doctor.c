@@ -18,11 +18,11 @@
 #include "base/fd.h"
 #include "base/helper.h"
 #include "base/jsonw.h"
-#include "base/num.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "spec/facts.h"
+#include "watch/diagnose.h"
 
 #define TRIAL_MS 20000
 #define OUTPUT_MAX ((size_t)64 << 10)
@@ -147,23 +147,20 @@ static bool read_first_line(const char *path, char *line, size_t size)
 static void examine_kernel(const struct check *check, struct finding *finding)
 {
 	struct utsname system;
-	unsigned major = 0, minor = 0;
 
 	(void)check;
 	(void)uname(&system);
 	str_copy(finding->found, sizeof(finding->found), system.release);
-	/* NOLINTNEXTLINE(cert-err34-c): 0 where it is no number */
-	if (sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
-	    (major > 5 || (major == 5 && minor >= 12)))
+	if (diagnose_kernel())
 		return;
 	finding->state = MISSING;
 	str_copy(finding->fix, sizeof(finding->fix), "boot Linux 5.12 or newer");
 }
 
 /* A limit that may be 0, so that nobody has any. */
-static void add_sysctl(const char *name, const char *bad, struct finding *finding)
+static void add_sysctl(const char *name, const char *better, struct finding *finding)
 {
-	char path[128], value[32], text[192], fix[192];
+	char path[128], value[32], text[192];
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", name);
 	for (char *c = path + strlen("/proc/sys/"); *c; c++)
@@ -173,24 +170,21 @@ static void add_sysctl(const char *name, const char *bad, struct finding *findin
 		return;
 	snprintf(text, sizeof(text), "%s=%s", name, value);
 	add(finding->found, sizeof(finding->found), text);
-	if (strcmp(value, bad) != 0)
+	if (strcmp(value, "0") != 0)
 		return;
 	finding->state = MISSING;
-	snprintf(fix, sizeof(fix), "sysctl -w %s=%s", name,
-		 strcmp(bad, "0") != 0		       ? "0"
-		 : strstr(name, "max_user_namespaces") ? "10000"
-						       : "1");
-	add(finding->fix, sizeof(finding->fix), fix);
+	snprintf(text, sizeof(text), "sysctl -w %s=%s", name, better);
+	add(finding->fix, sizeof(finding->fix), text);
 }
 
 static void examine_sysctls(const struct check *check, struct finding *finding)
 {
 	(void)check;
-	add_sysctl("user.max_user_namespaces", "0", finding);
-	add_sysctl("kernel.unprivileged_userns_clone", "0", finding);
-	add_sysctl("user.max_mnt_namespaces", "0", finding);
-	add_sysctl("user.max_pid_namespaces", "0", finding);
-	add_sysctl("user.max_net_namespaces", "0", finding);
+	add_sysctl("user.max_user_namespaces", "10000", finding);
+	add_sysctl("kernel.unprivileged_userns_clone", "1", finding);
+	add_sysctl("user.max_mnt_namespaces", "1", finding);
+	add_sysctl("user.max_pid_namespaces", "1", finding);
+	add_sysctl("user.max_net_namespaces", "1", finding);
 }
 
 static void examine_apparmor(const struct check *check, struct finding *finding)
@@ -218,16 +212,10 @@ static void examine_apparmor(const struct check *check, struct finding *finding)
 		 "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
 }
 
-/* A filter that we run under, as those of containers, and what it keeps from us. */
 static void examine_outer_filter(const struct check *check, struct finding *finding)
 {
-	_close_ int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	_free_ char *status = NULL;
-	size_t size;
-
 	(void)check;
-	if (fd < 0 || fd_read_all(fd, OUTPUT_MAX, &status, &size) < 0 ||
-	    !strstr(status, "\nSeccomp:\t2")) {
+	if (!diagnose_outer_filter()) {
 		str_copy(finding->found, sizeof(finding->found), "none");
 		return;
 	}
@@ -278,25 +266,32 @@ static void examine_newuidmap(const struct check *check, struct finding *finding
 	facts_free(&facts);
 }
 
-/* What cloche-net would choose, one trial for all of it. */
-static void examine_net(const struct check *check, struct finding *finding)
+/* What cloche-net would choose: one trial tells all of it. */
+static const char *explain_net(void)
 {
 	static const char *const words[WORDS_MAX] = { "--net", "--explain" };
-	struct trial trial;
+	static struct trial trial; /* the process's only one */
+
+	if (!trial.output)
+		run_trial(words, &trial);
+	return trial.output;
+}
+
+static void examine_net(const struct check *check, struct finding *finding)
+{
+	const char *output = explain_net();
 	char mark[64];
 
-	run_trial(words, &trial);
 	snprintf(mark, sizeof(mark), "\n  %s: ", check->words[0]);
-	if (!find_line(trial.output, mark, finding->found, sizeof(finding->found))) {
+	if (!find_line(output, mark, finding->found, sizeof(finding->found))) {
 		finding->state = MISSING;
 		str_copy(finding->found, sizeof(finding->found), "could not be found out");
-		if (!find_line(trial.output, "cloche: hint: ", finding->fix, sizeof(finding->fix)))
+		if (!find_line(output, "cloche: hint: ", finding->fix, sizeof(finding->fix)))
 			str_copy(finding->fix, sizeof(finding->fix), check->words[2]);
 	} else if (!str_starts(finding->found, check->words[1])) {
 		finding->state = LIMITED;
 		str_copy(finding->fix, sizeof(finding->fix), check->words[2]);
 	}
-	free(trial.output);
 }
 
 static const struct check checks[] = {
